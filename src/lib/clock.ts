@@ -1,0 +1,4 @@
+/** The only source of the time. Returns milliseconds since the Unix epoch. */
+export type Clock = () => number;
+
+export const systemClock: Clock = () => Date.now();
