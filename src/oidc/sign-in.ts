@@ -1,0 +1,37 @@
+import type { Context as KoaContext } from 'koa';
+import type { InteractionDetails } from './interactions.ts';
+
+/** A way to sign in that puts a panel on the sign-in page. */
+export interface SignInMethod {
+  readonly name: string;
+  /** The panel for this request, or undefined where the method does not apply. */
+  panel(ctx: KoaContext, details: InteractionDetails): Promise<Panel | undefined>;
+}
+
+/** A partial view with its data; `scripts` are names of built browser scripts, such as `sign-in`. */
+export interface Panel {
+  readonly view: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly scripts?: readonly string[];
+}
+
+/** Somebody signed in at the provider in this browser. */
+export interface SignedIn {
+  readonly accountId: string;
+  readonly acr: string | undefined;
+  readonly amr: readonly string[];
+  /** Epoch seconds. */
+  readonly authTime: number;
+  readonly sessionUid: string;
+}
+
+/** The provider's session, as the self-service pages use it. */
+export interface SignInGate {
+  /** Who is signed in, or undefined. */
+  current(ctx: KoaContext): Promise<SignedIn | undefined>;
+  /**
+   * Who is signed in, with a sign-in no older than `maxAge` seconds. Otherwise redirects to sign in (an authorization
+   * request of the built-in client `tandem-account` with `response_type=none`) and back to this page, and returns undefined.
+   */
+  require(ctx: KoaContext, options?: { maxAge?: number; acr?: string }): Promise<SignedIn | undefined>;
+}
