@@ -1,0 +1,297 @@
+import { PhoneError } from './errors.ts';
+import { signCall, type CallType } from './jws.ts';
+import { memoryKeyStore, type KeyStore, type PhoneAccount } from './key-store.ts';
+import { webCryptoKeys, type DeviceKey, type Keys, type PublicJwk } from './keys.ts';
+import type { EnrolmentLink, SignInLink, TypedCode } from './links.ts';
+import { base64url, platform, type Platform } from './platform.ts';
+import { readRequest, requestHash, type SignInRequest } from './request.ts';
+import { presenceOnly, type CredentialOptions, type Registration, type Verifier } from './verifier.ts';
+import { createWire, text, type Wire } from './wire.ts';
+
+/** What {@link createPhone} may be given; all of it has a default. */
+export interface PhoneOptions extends Partial<Platform> {
+  /** Where accounts and keys are kept; the default forgets them with the process. */
+  readonly store?: KeyStore;
+  /** Makes presence keys; the default is non-extractable ECDSA P-256 in WebCrypto. */
+  readonly keys?: Keys;
+  /** The user-verifying key; the default is none. */
+  readonly verifier?: Verifier;
+}
+
+/** What an enrolment offers, before anything is enrolled. */
+export interface EnrolmentOffer {
+  readonly link: EnrolmentLink;
+  readonly account: { readonly label: string };
+  /** Seconds. */
+  readonly expiresIn: number;
+  /** Options for a user-verifying credential, where the server takes one. */
+  readonly webauthn: CredentialOptions | undefined;
+}
+
+/** A device that waits for its confirm code. */
+export interface Enrolled {
+  readonly account: PhoneAccount;
+  /** Six digits, to be typed where the enrolment QR is shown. */
+  readonly confirmCode: string;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+/** A transaction that this phone has taken, and must decide. */
+export interface Claimed {
+  readonly account: PhoneAccount;
+  readonly tx: string;
+  readonly challenge: string;
+  readonly request: SignInRequest;
+  /** The very bytes that {@link request} was read from and that the decision signs the hash of. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+export interface Decided {
+  readonly state: 'approved' | 'confirmed' | 'denied';
+  /** Six digits to be typed in the waiting browser, where the approval is not complete without. */
+  readonly confirmCode: string | undefined;
+  /** Seconds. */
+  readonly expiresIn: number | undefined;
+}
+
+export interface DeviceStatus {
+  readonly state: 'pending' | 'active' | 'revoked';
+  readonly label: string;
+  readonly name: string;
+  readonly userVerifying: boolean;
+}
+
+/** A phone: enrols as a device of accounts, and approves or denies what their browsers ask. */
+export interface Phone {
+  /** The accounts of this phone, oldest first; of one issuer, where given. */
+  accounts(issuer?: string): Promise<PhoneAccount[]>;
+  /**
+   * Names the account of an enrolment link, so that the person can see whose phone this becomes.
+   *
+   * @throws {PhoneError} `expired`, `not_found`, `rate_limited`
+   */
+  offer(link: EnrolmentLink): Promise<EnrolmentOffer>;
+  /**
+   * Makes the keys and enrols this phone. It stays `pending` until the confirm code has been typed.
+   *
+   * @throws {PhoneError} `expired`, `already_claimed`, `invalid_signature`, `rate_limited`
+   */
+  enrol(offer: EnrolmentOffer, device: { name: string; platform: string; verify?: boolean }): Promise<Enrolled>;
+  /** What the server holds of this device; brings the stored account up to date, and removes it when revoked. */
+  status(account: PhoneAccount): Promise<DeviceStatus>;
+  /** Ends this device at the server and forgets its keys. */
+  retire(account: PhoneAccount): Promise<void>;
+  /** Forgets an account without telling the server, for one that the server no longer knows. */
+  forget(account: PhoneAccount): Promise<void>;
+  /**
+   * Takes a transaction by the frame that was scanned, or the code that was typed.
+   *
+   * A link that was opened rather than scanned may have grown stale on the way; with `ticket`, a stale frame is tried
+   * once more with the ticket cookie that opening it has set.
+   *
+   * @throws {PhoneError} `frame_stale`, `already_claimed`, `expired`, `not_found`, `wrong_account`, `device_pending`,
+   *   `device_revoked`, `invalid_code`, `slow_down`, `rate_limited`, `locked`; `unknown_issuer` for another provider's link
+   */
+  claim(account: PhoneAccount, link: SignInLink | TypedCode, options?: { ticket?: boolean }): Promise<Claimed>;
+  /**
+   * Approves or denies. Where level 2 is asked, approving verifies the user first; denying never does.
+   *
+   * @throws {PhoneError} `uv_required`, `verification_failed`, `expired`, `device_revoked`, `locked`
+   */
+  decide(claimed: Claimed, decision: 'approve' | 'deny'): Promise<Decided>;
+}
+
+/**
+ * Creates a phone.
+ *
+ * @example
+ * const phone = createPhone();
+ * const { confirmCode } = await phone.enrol(await phone.offer(parseLink(enrolmentUrl)), { name: 'My phone', platform: 'iOS 19' });
+ * // … the person types the code where the enrolment QR is shown, and later scans a sign-in QR:
+ * const [account] = await phone.accounts();
+ * const claimed = await phone.claim(account, parseLink(signInUrl));
+ * if (await ask(claimed.request)) show((await phone.decide(claimed, 'approve')).confirmCode);
+ */
+export function createPhone(options: PhoneOptions = {}): Phone {
+  const system = platform(options);
+  const { crypto, clock } = system;
+  const store = options.store ?? memoryKeyStore();
+  const keys = options.keys ?? webCryptoKeys(crypto);
+  const verifier = options.verifier ?? presenceOnly;
+  const wires = new Map<string, Wire>();
+
+  function wire(issuer: string): Wire {
+    const known = wires.get(issuer) ?? createWire(system, issuer);
+    wires.set(issuer, known);
+    return known;
+  }
+
+  /** Signs and sends one call of a device (or, at enrolment, of a key that is not one yet). */
+  function call(
+    issuer: string,
+    path: string,
+    { key, iss, type, claims, nonce, jwk, webauthn, cookies }: {
+      key: DeviceKey;
+      iss: string;
+      type: CallType;
+      claims: Record<string, unknown>;
+      nonce?: string;
+      jwk?: PublicJwk;
+      webauthn?: (challenge: string) => Promise<object | undefined>;
+      cookies?: boolean;
+    },
+  ): Promise<Record<string, unknown>> {
+    return wire(issuer).signed(
+      path,
+      (fresh) =>
+        signCall({ crypto, keys }, key, {
+          type,
+          ...(jwk && { jwk }),
+          ...(webauthn && { webauthn }),
+          claims: {
+            iss,
+            aud: issuer,
+            iat: fresh.now,
+            exp: fresh.now + 60,
+            jti: base64url(random(16)),
+            nonce: fresh.nonce,
+            ...claims,
+          },
+        }),
+      { ...(nonce !== undefined && { nonce }), ...(cookies !== undefined && { cookies }) },
+    );
+  }
+
+  function random(length: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(length);
+    crypto.getRandomValues(bytes);
+    return bytes;
+  }
+
+  async function claim(account: PhoneAccount, claims: Record<string, unknown>, cookies: boolean): Promise<Claimed> {
+    const { issuer, key, deviceId } = account;
+    const answer = await call(issuer, '/phone/transactions/claim', { key, iss: deviceId, type: 'qr-claim+jwt', claims, cookies });
+    const tx = text(answer, 'tx');
+    const { bytes, request } = readRequest(text(answer, 'request'), { issuer, tx });
+    return { account, tx, challenge: text(answer, 'challenge'), request, bytes, expiresIn: Number(answer['expires_in']) };
+  }
+
+  return {
+    async accounts(issuer) {
+      const all = await store.list();
+      return issuer === undefined ? all : all.filter((account) => account.issuer === issuer);
+    },
+
+    async offer(link) {
+      const answer = await wire(link.issuer).json('/phone/enrolment/offer', { ticket: link.ticket });
+      if (answer['issuer'] !== link.issuer) throw new PhoneError('invalid_answer', 'the offer is of another issuer');
+      return {
+        link,
+        account: answer['account'] as { label: string },
+        expiresIn: Number(answer['expires_in']),
+        webauthn: answer['webauthn'] as CredentialOptions | undefined,
+      };
+    },
+
+    async enrol({ link, account, webauthn }, device) {
+      const key = await keys.generate();
+      let made: Registration | undefined;
+      if (webauthn && device.verify !== false && (await verifier.available())) made = await verifier.create(webauthn);
+      const answer = await call(link.issuer, '/phone/enrolment', {
+        key,
+        iss: key.kid,
+        type: 'enrol+jwt',
+        jwk: key.publicJwk,
+        claims: { ticket: link.ticket, name: device.name, platform: device.platform },
+        ...(made && { webauthn: () => Promise.resolve(made) }),
+      });
+      const enrolled: PhoneAccount = {
+        deviceId: text(answer, 'device_id'),
+        issuer: link.issuer,
+        label: account.label,
+        name: device.name,
+        state: 'pending',
+        key,
+        credential: made && answer['user_verifying'] === true ? { id: made.id, rpId: rpId(webauthn, link.issuer) } : undefined,
+        enrolledAt: clock(),
+      };
+      await store.save(enrolled);
+      return { account: enrolled, confirmCode: text(answer, 'confirm_code'), expiresIn: Number(answer['expires_in']) };
+    },
+
+    async status(account) {
+      const answer = await call(account.issuer, '/phone/device', {
+        key: account.key,
+        iss: account.deviceId,
+        type: 'device+jwt',
+        claims: {},
+      });
+      const state = text(answer, 'state') as DeviceStatus['state'];
+      const label = (answer['account'] as { label: string } | undefined)?.label ?? account.label;
+      const name = text(answer, 'name');
+      if (state === 'revoked') await store.remove(account.deviceId);
+      else await store.save({ ...account, state, label, name });
+      return { state, label, name, userVerifying: answer['user_verifying'] === true };
+    },
+
+    async retire(account) {
+      try {
+        await call(account.issuer, '/phone/device/retire', {
+          key: account.key,
+          iss: account.deviceId,
+          type: 'device-retire+jwt',
+          claims: {},
+        });
+      } catch (error) {
+        // Already gone at the server: what was wanted has happened.
+        const gone = error instanceof PhoneError && (error.code === 'device_revoked' || error.code === 'not_found');
+        if (!gone) throw error;
+      }
+      await store.remove(account.deviceId);
+    },
+
+    forget: (account) => store.remove(account.deviceId),
+
+    async claim(account, link, { ticket = false } = {}) {
+      if (link.kind === 'code') return claim(account, { user_code: link.userCode }, false);
+      if (link.issuer !== account.issuer) throw new PhoneError('unknown_issuer', `${link.issuer} does not know this device`);
+      try {
+        return await claim(account, { tx: link.tx, n: link.n, mac: link.mac }, false);
+      } catch (error) {
+        const stale = error instanceof PhoneError && error.code === 'frame_stale';
+        if (!stale || !ticket) throw error;
+        return claim(account, { tx: link.tx }, true);
+      }
+    },
+
+    async decide({ account, tx, challenge, request, bytes }, decision) {
+      const { credential } = account;
+      const verify = decision === 'approve' && request.level === '2';
+      if (verify && !credential) throw new PhoneError('uv_required', 'this sign-in needs a phone that verifies its user');
+      const answer = await call(account.issuer, '/phone/transactions/decision', {
+        key: account.key,
+        iss: account.deviceId,
+        type: 'qr-decision+jwt',
+        nonce: challenge,
+        claims: { tx, client_id: request.client.id, request_hash: await requestHash(crypto, bytes), decision },
+        ...(verify &&
+          credential && {
+            webauthn: (input: string) => verifier.get({ challenge: input, rpId: credential.rpId, credentialId: credential.id }),
+          }),
+      });
+      return {
+        state: text(answer, 'state') as Decided['state'],
+        confirmCode: typeof answer['confirm_code'] === 'string' ? answer['confirm_code'] : undefined,
+        expiresIn: typeof answer['expires_in'] === 'number' ? answer['expires_in'] : undefined,
+      };
+    },
+  };
+}
+
+/** WebAuthn's default for a missing `rp.id` is the host of the page (WebAuthn L3 §5.4.2). */
+function rpId(options: CredentialOptions | undefined, issuer: string): string {
+  return options?.rp.id ?? issuer.replace(/^https?:\/\//, '').replace(/[:/].*$/, '');
+}
