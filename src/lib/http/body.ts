@@ -1,0 +1,81 @@
+import type { Context as KoaContext } from 'koa';
+import { AppError } from '../../errors.ts';
+
+/** No request to Tandem is larger, in bytes. */
+export const MAX_BODY = 64 * 1024;
+
+/** Reads the body as text; a host's own body parser may have read it before. */
+export async function readBody(ctx: KoaContext): Promise<string> {
+  if (ctx.req.readableEnded) return limited(parsedBefore(ctx));
+  if (ctx.get('Content-Encoding') && ctx.get('Content-Encoding') !== 'identity') {
+    throw new AppError('unsupported_media_type', 'a compressed body is not accepted');
+  }
+  if (Number(ctx.get('Content-Length')) > MAX_BODY) throw refuse(ctx);
+  const bytes = await collect(ctx);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError('invalid_request', 'the body is not UTF-8 text', { cause });
+  }
+}
+
+function collect(ctx: KoaContext): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const { req } = ctx;
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY) chunks.push(chunk);
+      else {
+        chunks.length = 0;
+        reject(refuse(ctx));
+      }
+    });
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', (cause) => reject(new AppError('invalid_request', 'the body broke off', { cause })));
+    req.once('close', () => reject(new AppError('invalid_request', 'the body broke off')));
+  });
+}
+
+/** The rest of an oversized body is not read: the connection ends with the answer. */
+function refuse(ctx: KoaContext): AppError {
+  ctx.set('Connection', 'close');
+  ctx.req.resume();
+  return new AppError('payload_too_large', `the body is larger than ${MAX_BODY} bytes`);
+}
+
+/** What a host's body parser, which ran before us, left of the body. */
+function parsedBefore(ctx: KoaContext): string {
+  const { rawBody, body } = ctx.request as { rawBody?: unknown; body?: unknown };
+  if (typeof rawBody === 'string') return rawBody;
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return String(body);
+  if (typeof body !== 'object' || body === null) return '';
+  return ctx.is('urlencoded') ? new URLSearchParams(body as Record<string, string>).toString() : JSON.stringify(body);
+}
+
+function limited(text: string): string {
+  if (Buffer.byteLength(text) > MAX_BODY) {
+    throw new AppError('payload_too_large', `the body is larger than ${MAX_BODY} bytes`);
+  }
+  return text;
+}
+
+/** Fields of an `application/x-www-form-urlencoded` body; a field sent twice is refused, as it is in OAuth. */
+export function parseForm(text: string): Record<string, string> {
+  const fields: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name in fields) throw new AppError('invalid_request', `the field ${JSON.stringify(name)} is sent twice`);
+    fields[name] = value;
+  }
+  return { ...fields };
+}
+
+export function parseJson(text: string): unknown {
+  if (text === '') return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new AppError('invalid_request', 'the body is not JSON', { cause });
+  }
+}
