@@ -1,0 +1,62 @@
+import type { Knex } from 'knex';
+import type { Migration } from '../src/lib/database/migrate.ts';
+
+/** Enrolled phones, the tickets by which they enrol, and the calls they made. */
+export const devices: Migration = {
+  name: '004_devices',
+
+  async up(knex) {
+    await knex.schema.createTable('tandem_devices', (table) => {
+      id(table, 'id', 36).primary();
+      id(table, 'account_id', 255).notNullable().index();
+      table.string('name', 60).notNullable();
+      table.string('platform', 60).notNullable();
+      table.string('state', 16).notNullable();
+      id(table, 'kid', 43).notNullable().unique();
+      table.string('algorithm', 8).notNullable();
+      table.text('public_key').notNullable();
+      table.text('credential_id');
+      table.text('credential_key');
+      table.bigInteger('credential_counter').notNullable();
+      table.bigInteger('pending_until');
+      table.bigInteger('capped_until');
+      table.bigInteger('created_at').notNullable();
+      table.bigInteger('confirmed_at');
+      table.bigInteger('last_used_at');
+      table.bigInteger('revoked_at');
+      table.string('revoked_reason', 16);
+    });
+
+    await knex.schema.createTable('tandem_enrolments', (table) => {
+      id(table, 'id', 36).primary();
+      id(table, 'account_id', 255).notNullable().index();
+      id(table, 'ticket_hash', 43).notNullable().unique();
+      id(table, 'browser_hash', 64).notNullable();
+      table.string('state', 16).notNullable();
+      table.string('acr', 64);
+      id(table, 'device_id', 36);
+      id(table, 'code_hash', 43);
+      table.integer('tries').notNullable();
+      table.bigInteger('created_at').notNullable();
+      table.bigInteger('expires_at').notNullable().index();
+    });
+
+    await knex.schema.createTable('tandem_device_calls', (table) => {
+      id(table, 'device_id', 36).notNullable();
+      id(table, 'jti', 128).notNullable();
+      table.bigInteger('expires_at').notNullable().index();
+      table.primary(['device_id', 'jti']);
+    });
+  },
+
+  async down(knex) {
+    await knex.schema.dropTable('tandem_device_calls');
+    await knex.schema.dropTable('tandem_enrolments');
+    await knex.schema.dropTable('tandem_devices');
+  },
+};
+
+/** A column whose values compare by case on every database; the collation is MySQL's alone. */
+function id(table: Knex.CreateTableBuilder, name: string, length: number) {
+  return table.string(name, length).collate('utf8mb4_bin');
+}

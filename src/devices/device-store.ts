@@ -1,0 +1,203 @@
+import type { JWK } from 'jose';
+import type { Database, Transaction } from '../context.ts';
+import type { RevocationReason } from './events.ts';
+
+/** An enrolled phone, as other rooms see it. */
+export interface Device {
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  /** What the phone says it is, such as `Firefox on Android`. */
+  readonly platform: string;
+  readonly state: 'pending' | 'active' | 'revoked';
+  /** True when it holds a key that a PIN or biometry gates, and that key was proven at enrolment. */
+  readonly userVerifying: boolean;
+  /** The strongest level that its approvals may count as. */
+  readonly levelCap: 1 | 2;
+  /** Epoch milliseconds, like the other times. */
+  readonly cappedUntil: number | undefined;
+  readonly createdAt: number;
+  readonly lastUsedAt: number | undefined;
+}
+
+/** The signature algorithms a presence key may have; the one of enrolment stays the device's only one. */
+export type DeviceAlgorithm = 'ES256' | 'EdDSA';
+
+/** The WebAuthn credential behind which the user-verifying key sits. */
+export interface Credential {
+  readonly id: string;
+  /** COSE key, base64url. */
+  readonly publicKey: string;
+  readonly counter: number;
+}
+
+/** A device with what verifies its calls; stays in this room. */
+export interface DeviceRecord extends Device {
+  /** RFC 7638 SHA-256 thumbprint of the presence key. */
+  readonly kid: string;
+  readonly algorithm: DeviceAlgorithm;
+  readonly publicKey: JWK;
+  readonly credential: Credential | undefined;
+}
+
+/** What a phone brings to become a device. */
+export interface NewDevice extends Pick<DeviceRecord, 'id' | 'accountId' | 'name' | 'platform' | 'kid' | 'algorithm' | 'publicKey' | 'credential'> {
+  /** Until when the confirm code may be typed; a device still pending then is none. */
+  readonly pendingUntil: number;
+}
+
+interface Row {
+  id: string;
+  account_id: string;
+  name: string;
+  platform: string;
+  state: Device['state'];
+  kid: string;
+  algorithm: DeviceAlgorithm;
+  public_key: string;
+  credential_id: string | null;
+  credential_key: string | null;
+  credential_counter: number;
+  pending_until: number | null;
+  capped_until: number | null;
+  created_at: number;
+  last_used_at: number | null;
+}
+
+const COLUMNS = `id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_key, credential_counter,
+  pending_until, capped_until, created_at, last_used_at`;
+
+/** Devices and the calls they made. */
+export type DeviceStore = ReturnType<typeof createDeviceStore>;
+
+export function createDeviceStore({ db, clock }: { db: Database; clock: () => number }) {
+  const byId = db.statement<Row>(`select ${COLUMNS} from tandem_devices where id = ?`);
+  const byKid = db.statement<Row>(`select ${COLUMNS} from tandem_devices where kid = ?`);
+  const ofAccount = db.statement<Row>(
+    `select ${COLUMNS} from tandem_devices where account_id = ? and state = 'active' order by created_at, id`,
+  );
+  const insert = db.statement(
+    `insert into tandem_devices (id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_key,
+      credential_counter, pending_until, created_at) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const activate = db.statement(
+    `update tandem_devices set state = 'active', pending_until = null, capped_until = ?, confirmed_at = ? where id = ? and state = 'pending'`,
+  );
+  const rename = db.statement(`update tandem_devices set name = ? where id = ? and account_id = ? and state = 'active'`);
+  const revoke = db.statement(
+    `update tandem_devices set state = 'revoked', revoked_at = ?, revoked_reason = ? where id = ? and state <> 'revoked'`,
+  );
+  const uncap = db.statement(`update tandem_devices set capped_until = null where account_id = ? and capped_until is not null`);
+  const advance = db.statement(`update tandem_devices set credential_counter = ? where id = ? and credential_counter < ?`);
+  const touch = db.statement(`update tandem_devices set last_used_at = ? where id = ?`);
+  const insertCall = db.statement(`insert into tandem_device_calls (device_id, jti, expires_at) values (?, ?, ?)`);
+  const sweepCalls = db.statement(`delete from tandem_device_calls where expires_at < ?`);
+  const sweepPending = db.statement(`delete from tandem_devices where state = 'pending' and pending_until < ?`);
+
+  function record(row: Row): DeviceRecord {
+    const now = clock();
+    const forgotten = row.state === 'pending' && row.pending_until !== null && row.pending_until < now;
+    const cappedUntil = row.capped_until !== null && row.capped_until > now ? row.capped_until : undefined;
+    return {
+      id: row.id,
+      accountId: row.account_id,
+      name: row.name,
+      platform: row.platform,
+      state: forgotten ? 'revoked' : row.state,
+      userVerifying: row.credential_id !== null,
+      levelCap: cappedUntil === undefined ? 2 : 1,
+      cappedUntil,
+      createdAt: row.created_at,
+      lastUsedAt: row.last_used_at ?? undefined,
+      kid: row.kid,
+      algorithm: row.algorithm,
+      publicKey: JSON.parse(row.public_key) as JWK,
+      credential:
+        row.credential_id === null || row.credential_key === null
+          ? undefined
+          : { id: row.credential_id, publicKey: row.credential_key, counter: row.credential_counter },
+    };
+  }
+
+  return {
+    async find(id: string, tx?: Transaction): Promise<DeviceRecord | undefined> {
+      const row = await byId.get([id], tx);
+      return row && record(row);
+    },
+
+    async findByKid(kid: string): Promise<DeviceRecord | undefined> {
+      const row = await byKid.get([kid]);
+      return row && record(row);
+    },
+
+    /** The active devices of an account, oldest first. */
+    async list(accountId: string, tx?: Transaction): Promise<DeviceRecord[]> {
+      return (await ofAccount.all([accountId], tx)).map(record);
+    },
+
+    /** Inserts a pending device; false when its key is a device's already. */
+    async insert(device: NewDevice, tx: Transaction): Promise<boolean> {
+      // A unique violation would abort the whole transaction on PostgreSQL, so ask first; the constraint decides a race.
+      if (await byKid.get([device.kid], tx)) return false;
+      const { credential } = device;
+      await insert.run(
+        [
+          device.id, device.accountId, device.name, device.platform, device.kid, device.algorithm, JSON.stringify(device.publicKey),
+          credential?.id ?? null, credential?.publicKey ?? null, credential?.counter ?? 0, device.pendingUntil, clock(),
+        ],
+        tx,
+      );
+      return true;
+    },
+
+    /** Pending becomes active; false when it was not pending. */
+    async activate(id: string, cappedUntil: number | undefined, tx: Transaction): Promise<boolean> {
+      return (await activate.run([cappedUntil ?? null, clock(), id], tx)) === 1;
+    },
+
+    async rename(accountId: string, id: string, name: string, tx: Transaction): Promise<boolean> {
+      return (await rename.run([name, id, accountId], tx)) === 1;
+    },
+
+    /** False when it was revoked before. */
+    async revoke(id: string, reason: RevocationReason, tx: Transaction): Promise<boolean> {
+      return (await revoke.run([clock(), reason, id], tx)) === 1;
+    },
+
+    async uncap(accountId: string, tx: Transaction): Promise<void> {
+      await uncap.run([accountId], tx);
+    },
+
+    /** Moves the credential's counter forward; false when it is there already, as for a copy of the authenticator. */
+    async advanceCounter(id: string, counter: number): Promise<boolean> {
+      return (await advance.run([counter, id, counter])) === 1;
+    },
+
+    async touch(id: string): Promise<void> {
+      await touch.run([clock(), id]);
+    },
+
+    /** Keeps that this device used this `jti`; false when it did before. */
+    async rememberCall(deviceId: string, jti: string, expiresAt: number): Promise<boolean> {
+      try {
+        await insertCall.run([deviceId, jti, expiresAt]);
+        return true;
+      } catch (error) {
+        if (db.isUniqueViolation(error)) return false;
+        throw error;
+      }
+    },
+
+    /** Deletes what can no longer matter; returns how many rows went. */
+    async sweep(): Promise<number> {
+      const now = clock();
+      return (await sweepCalls.run([now])) + (await sweepPending.run([now]));
+    },
+  };
+}
+
+/** What other rooms may know of a device. */
+export function publicDevice(record: DeviceRecord): Device {
+  const { kid: _kid, algorithm: _algorithm, publicKey: _publicKey, credential: _credential, ...device } = record;
+  return device;
+}

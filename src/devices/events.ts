@@ -1,0 +1,19 @@
+/** Why a device stopped being one: put away, lost, or never confirmed in the browser. */
+export type RevocationReason = 'retired' | 'lost' | 'unconfirmed';
+
+declare module '../lib/events.ts' {
+  interface EventMap {
+    /** An enrolment ticket was made; `acr` is the strength of the sign-in that asked for it. */
+    'device.enrolment_started': { enrolmentId: string; acr: string | undefined };
+    /** A phone presented the ticket and its keys; it waits for its confirm code. */
+    'device.enrolled': { enrolmentId: string; deviceId: string; name: string; platform: string; userVerifying: boolean };
+    /** The confirm code was typed: the device can sign in. Hosts notify the account here. */
+    'device.confirmed': { enrolmentId: string; deviceId: string; name: string; userVerifying: boolean; cappedUntil: number | undefined };
+    /** A wrong confirm code was typed; `triesLeft` 0 ends the enrolment. */
+    'device.confirm_failed': { enrolmentId: string; deviceId: string; triesLeft: number };
+    'device.enrolment_cancelled': { enrolmentId: string };
+    'device.renamed': { deviceId: string; name: string };
+    /** From now on every call of the device is refused. `lost` also ends the sessions and grants that it made. */
+    'device.revoked': { deviceId: string; reason: RevocationReason; by: 'account' | 'device' | 'enrolment' };
+  }
+}

@@ -1,0 +1,118 @@
+import * as z from 'zod';
+import type { Context, Transaction } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { publicDevice } from './device-store.ts';
+import type { Device, DeviceStore, NewDevice } from './device-store.ts';
+import type { RevocationReason } from './events.ts';
+
+/** How long a device counts as level 1 at most, where nothing stronger than a password vouched for it, in milliseconds. */
+export const CAP_MS = 24 * 3_600_000;
+const LEVEL_2 = 'urn:tandem:acr:2';
+const PRESENCE = 'urn:tandem:acr:1:qr';
+
+/** A device's name as people may choose it: 1 to 60 characters, none of them a control or a change of the writing direction. */
+export const deviceName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(60)
+  .regex(/^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u, 'must not have control characters');
+
+export type DeviceService = ReturnType<typeof createDeviceService>;
+
+/** Creates what an account does with its devices. */
+export function createDeviceService({ db, clock, events, store }: Pick<Context, 'db' | 'clock' | 'events'> & { store: DeviceStore }) {
+  /** A device of this account; those of others do not exist for it. */
+  async function own(accountId: string, deviceId: string, tx?: Transaction): Promise<Device> {
+    const device = await store.find(deviceId, tx);
+    if (!device || device.accountId !== accountId || device.state !== 'active') throw new AppError('not_found', 'there is no such device');
+    return publicDevice(device);
+  }
+
+  /** Revokes in `tx`; false when it was revoked before. */
+  async function revoke(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, reason: RevocationReason, by: 'account' | 'device' | 'enrolment', address?: string) {
+    if (!(await store.revoke(device.id, reason, tx))) return false;
+    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address });
+    return true;
+  }
+
+  return {
+    revokeIn: revoke,
+
+    /** The device, where it is active; ask inside the transaction that relies on it. */
+    async usable(deviceId: string, tx?: Transaction): Promise<Device | undefined> {
+      const device = await store.find(deviceId, tx);
+      return device?.state === 'active' ? publicDevice(device) : undefined;
+    },
+
+    /** The active devices of an account, oldest first. */
+    async list(accountId: string): Promise<Device[]> {
+      return (await store.list(accountId)).map(publicDevice);
+    },
+
+    /** One active device of the account. @throws AppError `not_found` */
+    find: own,
+
+    /**
+     * What a sign-in must have proven before the account may enrol a further device: level 2 once a device of its own can
+     * prove that, until then that device's presence. Undefined while the account has no device.
+     */
+    async requirement(accountId: string): Promise<string | undefined> {
+      const devices = await store.list(accountId);
+      if (!devices.length) return undefined;
+      return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? LEVEL_2 : PRESENCE;
+    },
+
+    /** True when a sign-in of class `acr` is what {@link DeviceService.requirement} asks. */
+    meets(acr: string | undefined, requirement: string | undefined): boolean {
+      return requirement === undefined || isLevel2(acr) || acr === requirement;
+    },
+
+    async add(tx: Transaction, device: NewDevice): Promise<boolean> {
+      return await store.insert(device, tx);
+    },
+
+    /**
+     * A pending device becomes active. Where it is the account's first, or the sign-in that asked for it was below
+     * level 2, it counts as level 1 for {@link CAP_MS}: time for the notice to be read by whose account it really is.
+     */
+    async activate(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, acr: string | undefined): Promise<{ cappedUntil: number | undefined }> {
+      const others = await store.list(device.accountId, tx);
+      const cappedUntil = others.length === 0 || !isLevel2(acr) ? clock() + CAP_MS : undefined;
+      if (!(await store.activate(device.id, cappedUntil, tx))) throw new AppError('device_revoked', 'this device no longer waits for its code');
+      return { cappedUntil };
+    },
+
+    /** The account has proven another factor: its devices count in full from now on. */
+    async liftCap(accountId: string, tx: Transaction): Promise<void> {
+      await store.uncap(accountId, tx);
+    },
+
+    async rename(accountId: string, deviceId: string, name: string, address?: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        if (!(await store.rename(accountId, deviceId, name, tx))) throw new AppError('not_found', 'there is no such device');
+        await events.emit(tx, 'device.renamed', { accountId, deviceId, name, address });
+      });
+    },
+
+    /** Ends a device. `retired` leaves the grants that it made, `lost` ends them. @throws AppError `not_found` */
+    async revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device> {
+      return await db.transaction(async (tx) => {
+        const device = await own(accountId, deviceId, tx);
+        if (!(await revoke(tx, device, reason, 'account', address))) throw new AppError('not_found', 'there is no such device');
+        return device;
+      });
+    },
+
+    /** The device ends itself; that it had ended before is as well. */
+    async retire(device: Device, address?: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        await revoke(tx, device, 'retired', 'device', address);
+      });
+    },
+  };
+}
+
+function isLevel2(acr: string | undefined): boolean {
+  return acr === LEVEL_2 || acr === `${LEVEL_2}:qr`;
+}
