@@ -223,18 +223,23 @@ export function createPhone(options: PhoneOptions = {}): Phone {
     },
 
     async status(account) {
-      const answer = await call(account.issuer, '/phone/device', {
-        key: account.key,
-        iss: account.deviceId,
-        type: 'device+jwt',
-        claims: {},
-      });
-      const state = text(answer, 'state') as DeviceStatus['state'];
-      const label = (answer['account'] as { label: string } | undefined)?.label ?? account.label;
-      const name = text(answer, 'name');
-      if (state === 'revoked') await store.remove(account.deviceId);
-      else await store.save({ ...account, state, label, name });
-      return { state, label, name, userVerifying: answer['user_verifying'] === true };
+      const { issuer, key, deviceId, label, name } = account;
+      try {
+        const answer = await call(issuer, '/phone/device', { key, iss: deviceId, type: 'device+jwt', claims: {} });
+        const status: DeviceStatus = {
+          state: text(answer, 'state') as DeviceStatus['state'],
+          label: (answer['account'] as { label: string } | undefined)?.label ?? label,
+          name: text(answer, 'name'),
+          userVerifying: answer['user_verifying'] === true,
+        };
+        if (status.state === 'revoked') await store.remove(deviceId);
+        else await store.save({ ...account, state: status.state, label: status.label, name: status.name });
+        return status;
+      } catch (error) {
+        if (!(error instanceof PhoneError && error.code === 'device_revoked')) throw error;
+        await store.remove(deviceId);
+        return { state: 'revoked', label, name, userVerifying: account.credential !== undefined };
+      }
     },
 
     async retire(account) {
