@@ -62,7 +62,7 @@ function libsqlClient(): typeof Knex.Client {
 function setUpSqlite(connection: SqliteConnection, done: (error?: unknown) => void, attempt = 0) {
   try {
     // Short, since libsql waits with the whole process; the driver asks again without blocking.
-    connection.exec('PRAGMA busy_timeout = 100');
+    connection.exec('PRAGMA busy_timeout = 20');
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec('PRAGMA synchronous = NORMAL');
     connection.exec('PRAGMA foreign_keys = ON');
