@@ -1,4 +1,13 @@
 import type { Context as KoaContext } from 'koa';
+import type { Client, InteractionResults, Provider } from 'oidc-provider';
+import { errors } from 'oidc-provider';
+import type { Context, Transaction } from '../context.ts';
+import { AppError } from '../errors.ts';
+import type { Views } from '../lib/views/views.ts';
+import type {} from './events.ts';
+import { STEP_UP } from './policy.ts';
+import { describeScope, type Resources } from './resources.ts';
+import { sectorOf, type Subjects } from './subjects.ts';
 
 /** What an authorization request asks of the person, while its interaction lasts. */
 export interface InteractionDetails {
@@ -35,6 +44,8 @@ export interface Authentication {
   readonly amr: readonly string[];
   /** Epoch seconds. */
   readonly authTime: number;
+  /** The phone that approved: what it signs in ends with it when it is lost. */
+  readonly deviceId?: string | undefined;
 }
 
 /** The provider's interactions, as the sign-in methods use them. */
@@ -51,6 +62,142 @@ export interface Interactions {
    * in the same result, so that no consent page follows.
    */
   signIn(ctx: KoaContext, details: InteractionDetails, authentication: Authentication, options: { consent: boolean }): Promise<void>;
-  /** Ends the request with an OAuth error at the client. */
-  deny(ctx: KoaContext, details: InteractionDetails, description: string): Promise<void>;
+  /** Grants all that the request asks, on behalf of whom the interaction's session belongs to, and goes on. */
+  consent(ctx: KoaContext, details: InteractionDetails): Promise<void>;
+  /** Goes on without the stronger sign-in that the request would have liked. */
+  declineStepUp(ctx: KoaContext, details: InteractionDetails): Promise<void>;
+  /** Ends the request with an OAuth error at the client; `access_denied` unless told otherwise. */
+  deny(ctx: KoaContext, details: InteractionDetails, description: string, error?: DenialCode): Promise<void>;
 }
+
+export type DenialCode = 'access_denied' | 'unmet_authentication_requirements';
+
+/** Prompts with which the person must prove to be the one who is signed in already. */
+const REAUTHENTICATION = new Set(['max_age']);
+
+/** Creates the interactions of a provider. */
+export function createInteractions(
+  provider: Provider,
+  { db, events }: Pick<Context, 'db' | 'events'>,
+  { views, resources, subjects }: { views: Views; resources: Resources; subjects: Subjects | undefined },
+): Interactions {
+  async function current(ctx: KoaContext) {
+    try {
+      return await provider.interactionDetails(ctx.req, ctx.res);
+    } catch (cause) {
+      if (cause instanceof errors.SessionNotFound) throw new AppError('expired', 'the sign-in has ended or expired; go back to the site and start again', { cause });
+      throw cause;
+    }
+  }
+
+  async function clientOf(details: InteractionDetails): Promise<Client> {
+    const client = await provider.Client.find(details.clientId);
+    if (!client) throw new AppError('expired', 'the client is no longer registered');
+    return client;
+  }
+
+  /** Ends the interaction; the library resumes the request where the browser is sent. */
+  async function finish(ctx: KoaContext, result: InteractionResults, options?: { mergeWithLastSubmission: boolean }) {
+    const returnTo = await provider.interactionResult(ctx.req, ctx.res, result, options);
+    // A script follows by itself: its fetch would lose the page on the way.
+    if (ctx.accepts('html', 'json') === 'json') {
+      ctx.body = { location: returnTo };
+      return;
+    }
+    ctx.redirect(returnTo);
+    ctx.status = 303;
+  }
+
+  const tell = (work: (tx: Transaction) => Promise<void>) => db.transaction(work);
+  /** A step up is over when somebody signed in during it; where that was not enough, a voluntary one is not asked again. */
+  const done = (details: InteractionDetails) => (details.prompt.name === STEP_UP ? { [STEP_UP]: {} } : {});
+
+  return {
+    async details(ctx) {
+      const interaction = await current(ctx);
+      const { uid } = ctx['params'] as { uid?: string };
+      if (uid !== interaction.uid) throw new AppError('not_found', 'this sign-in belongs to another page');
+      const { params, prompt, cid, session, exp } = interaction;
+      views.prefer(ctx, params['ui_locales'] ?? ctx.query['ui_locales']);
+      return { uid, cid, prompt, params, clientId: String(params['client_id']), accountId: session?.accountId, expiresAt: exp };
+    },
+
+    async client(details) {
+      const client = await clientOf(details);
+      const redirectUri = details.params['redirect_uri'];
+      return {
+        clientId: client.clientId,
+        name: client.clientName ?? client.clientId,
+        logoUri: client.logoUri,
+        policyUri: client.policyUri,
+        tosUri: client.tosUri,
+        redirectHost: typeof redirectUri === 'string' && URL.canParse(redirectUri) ? new URL(redirectUri).host : undefined,
+        confirm: client.tandem_confirm === 'always' ? 'always' : 'auto',
+      };
+    },
+
+    async scopes(ctx, details) {
+      const scopes = String(details.params['scope'] ?? '').split(' ').filter(Boolean);
+      return scopes.flatMap((scope) => {
+        const description = STANDARD_SCOPES.has(scope) ? views.text(ctx, `oidc.scope_${scope}`) : describeScope(resources, scope);
+        // What nobody knows is granted to nobody.
+        return description === undefined ? [] : [{ scope, description }];
+      });
+    },
+
+    async expectedAccount(details) {
+      const { prompt, params, accountId } = details;
+      if (accountId && (prompt.name === STEP_UP || prompt.reasons.some((reason) => REAUTHENTICATION.has(reason)))) return accountId;
+      const subject = hintedSubject(params['id_token_hint']) ?? claimedSubject(params['claims']);
+      if (subject === undefined) return undefined;
+      const client = await clientOf(details);
+      if (client.subjectType !== 'pairwise') return subject;
+      // Of a host's own pairwise subjects only the host knows the account; the provider checks the outcome in any case.
+      return subjects?.accountOf(sectorOf(client), subject);
+    },
+
+    async signIn(ctx, details, { accountId, acr, amr, authTime, deviceId }, { consent }) {
+      const login = { accountId, acr, amr: [...amr], ts: authTime, ...(deviceId && { deviceId }) };
+      await finish(ctx, { login, ...(consent && { consent: { all: true } }), ...done(details) } as InteractionResults);
+    },
+
+    async consent(ctx, details) {
+      if (details.prompt.name !== 'consent' || !details.accountId) throw new AppError('conflict', 'no consent is due');
+      const scopes = String(details.params['scope'] ?? '').split(' ').filter(Boolean);
+      await tell((tx) => events.emit(tx, 'consent.granted', { scopes, accountId: details.accountId, clientId: details.clientId }));
+      await finish(ctx, { consent: { all: true } } as InteractionResults);
+    },
+
+    async declineStepUp(ctx, details) {
+      if (details.prompt.name !== STEP_UP || details.prompt.details['essential']) throw new AppError('conflict', 'no voluntary step up is due');
+      await finish(ctx, { [STEP_UP]: {} });
+    },
+
+    async deny(ctx, details, description, error = 'access_denied') {
+      await tell((tx) => events.emit(tx, 'request.denied', { reason: error, accountId: details.accountId, clientId: details.clientId }));
+      await finish(ctx, { error, error_description: description }, { mergeWithLastSubmission: false });
+    },
+  };
+}
+
+const STANDARD_SCOPES = new Set(['openid', 'profile', 'email', 'offline_access']);
+
+/** The subject of an ID token that the authorization endpoint has verified before there was an interaction. */
+function hintedSubject(hint: unknown): string | undefined {
+  return typeof hint === 'string' ? text(parse(Buffer.from(hint.split('.')[1] ?? '', 'base64url').toString('utf8'))?.['sub']) : undefined;
+}
+
+function claimedSubject(claims: unknown): string | undefined {
+  const idToken = typeof claims === 'string' ? (parse(claims)?.['id_token'] as { sub?: { value?: unknown } | null } | null | undefined) : undefined;
+  return text(idToken?.sub?.value);
+}
+
+function parse(json: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(json) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
