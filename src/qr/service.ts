@@ -1,0 +1,68 @@
+import type { Context, Transaction } from '../context.ts';
+import type {} from '../devices/events.ts';
+import { createBrowserSide } from './browser-side.ts';
+import { createCodes } from './codes.ts';
+import { createCore, type QrServices } from './core.ts';
+import { createFrames } from './frames.ts';
+import { createPhoneSide } from './phone-side.ts';
+import { LIVE_STATES } from './states.ts';
+import { createQrStore, type QrTransaction } from './store.ts';
+import { createWakeups } from './wakeup.ts';
+
+/** How long a transaction that nobody decided is kept, in milliseconds. */
+const KEEP_UNDECIDED = 60 * 60_000;
+
+export type QrService = ReturnType<typeof createQrService>;
+
+/** Creates the QR transactions: started and redeemed by browsers, claimed and decided by phones. */
+export function createQrService(context: Context, services: QrServices) {
+  const { db, clock, events, issuer, keyRing } = context;
+  const store = createQrStore({ db, clock });
+  const wakeups = createWakeups(context, (since) => store.changes(since));
+  const core = createCore({ context, store, wakeups });
+  const frames = createFrames({ issuer, keyRing });
+  const parts = { context, services, store, frames, codes: createCodes(keyRing), core };
+  const phoneSide = createPhoneSide(parts);
+
+  /** Cancels what a phone has taken, inside the transaction that ends the phone. */
+  async function cancelDeviceTransactions(deviceId: string, tx: Transaction): Promise<void> {
+    for (const transaction of await store.findOfDevice(deviceId, tx)) await core.cancel(transaction, 'revoked', tx);
+  }
+
+  events.subscribe(async (tx, event) => {
+    if (event.name === 'device.revoked') await cancelDeviceTransactions(event.payload.deviceId, tx);
+  });
+
+  return {
+    ...phoneSide,
+    ...createBrowserSide(parts, phoneSide),
+    frames,
+    /** Tells of each change of a transaction; see {@link import('./wakeup.ts').Wakeups.wait}. */
+    wait: wakeups.wait,
+    cancelDeviceTransactions,
+
+    /** Makes this the one stream of its transaction: those of other pages and processes hear that they no longer are. */
+    async openStream({ id, state, reason, expiresAt }: QrTransaction, stream: string): Promise<void> {
+      await db.transaction(async (tx) => {
+        await store.openStream(id, stream, tx);
+        await wakeups.announce({ id, state, reason, expiresAt, stream }, tx);
+      });
+    },
+
+    /** The signed decision of a transaction and the request bytes that it is about: the receipt of the consent. */
+    receipt: (id: string) => store.receipt(id),
+
+    /** Writes down what ran out unwatched, and forgets what nobody decided. In small batches; returns how many rows. */
+    async sweep(): Promise<number> {
+      let count = 0;
+      for (const state of LIVE_STATES) {
+        const overdue = await store.findOverdue(state);
+        for (const transaction of overdue) await core.expire(transaction);
+        count += overdue.length;
+      }
+      return count + (await store.sweep(clock() - KEEP_UNDECIDED));
+    },
+
+    close: () => wakeups.close(),
+  };
+}
