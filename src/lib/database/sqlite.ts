@@ -152,6 +152,24 @@ export function createSqliteDriver(knex: Knex): Driver {
     }
   }
 
+  /** Transactions begin one after the other, so that a lock of another process is asked for once at a time. */
+  let beginning: Promise<unknown> = Promise.resolve();
+  async function begin(): Promise<SqliteConnection> {
+    const wait = patience();
+    for (;;) {
+      const connection = await acquire();
+      try {
+        execute(connection, 'BEGIN IMMEDIATE', [], 'run');
+        return connection;
+      } catch (error) {
+        // Given back, so that reads go on while the transaction waits.
+        release(connection);
+        if (!isBusy(error)) throw error;
+        await wait(error);
+      }
+    }
+  }
+
   return {
     dialect: 'sqlite',
     compile: (sql) => ({ sql, writes: writes(sql) }),
@@ -166,19 +184,10 @@ export function createSqliteDriver(knex: Knex): Driver {
         submit({ statement, values, want, resolve, reject });
       });
     },
-    async begin() {
-      const wait = patience();
-      for (;;) {
-        const connection = await acquire();
-        try {
-          execute(connection, 'BEGIN IMMEDIATE', [], 'run');
-          return connection;
-        } catch (error) {
-          release(connection);
-          if (!isBusy(error)) throw error;
-          await wait(error);
-        }
-      }
+    begin() {
+      const begun = beginning.then(begin);
+      beginning = begun.catch(() => {});
+      return begun;
     },
     async commit(connection) {
       const wait = patience();
