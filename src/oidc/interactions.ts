@@ -158,7 +158,10 @@ export function createInteractions(
 
     async signIn(ctx, details, { accountId, acr, amr, authTime, deviceId }, { consent }) {
       const login = { accountId, acr, amr: [...amr], ts: authTime, ...(deviceId && { deviceId }) };
-      await finish(ctx, { login, ...(consent && { consent: { all: true } }), ...done(details) } as InteractionResults);
+      // Consent that an earlier sign-in of this request brought along was another proof's, perhaps another person's.
+      const { consent: _earlier, ...before } = (await current(ctx)).lastSubmission ?? {};
+      const result = { ...before, login, ...(consent && { consent: { all: true } }), ...done(details) };
+      await finish(ctx, result as InteractionResults, { mergeWithLastSubmission: false });
     },
 
     async consent(ctx, details) {

@@ -1,0 +1,104 @@
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { Context, Transaction } from '../context.ts';
+import { createDeviceSignInStore, type DeviceSignIn } from './device-sign-in-store.ts';
+import type {} from './events.ts';
+
+/** Remembers which sessions and grants a phone made, so that they end with the phone when it is lost. */
+export interface DeviceSignIns {
+  /** Called whenever an authorization request meets a session: keeps what belongs to a device. */
+  record(ctx: KoaContextWithOIDC, grantId: string | undefined): Promise<void>;
+  /** Condemns what a device made, inside the transaction that revokes it; it ends once that has committed. */
+  end(tx: Transaction, deviceId: string): Promise<void>;
+  /** Ends what a crash left condemned, and forgets what has expired. */
+  sweep(): Promise<void>;
+  /** The provider to end things at. */
+  attach(provider: Provider): void;
+  /** Resolves when all that is under way is done. */
+  settled(): Promise<void>;
+}
+
+const YEAR = 365 * 24 * 60 * 60 * 1000;
+const APPROVED_BY_PHONE = new Set(['swk', 'hwk']);
+
+/**
+ * Sessions and grants live in the provider's adapter, which may be a host's own and knows no transaction of ours. So
+ * the revocation only marks the rows, durably and with it; the sessions and grants end right after the commit, and
+ * the sweep ends what was marked when a process died in between.
+ */
+export function createDeviceSignIns({ db, clock, log, events }: Pick<Context, 'db' | 'clock' | 'log' | 'events'>): DeviceSignIns {
+  const store = createDeviceSignInStore(db);
+  const underWay = new Set<Promise<void>>();
+  let provider: Provider | undefined;
+
+  async function endAll(deviceId?: string): Promise<void> {
+    if (!provider) return;
+    const rows = await store.condemned(deviceId);
+    const grants = new Set(rows.map(({ grantId }) => grantId).filter(Boolean));
+    for (const uid of new Set(rows.map(({ sessionUid }) => sessionUid))) {
+      for (const grantId of await endSession(provider, uid)) grants.add(grantId);
+    }
+    for (const grantId of grants) await endGrant(provider, grantId);
+    for (const row of rows) await store.remove(row);
+    for (const [id, own] of groupByDevice(rows)) {
+      const sessions = new Set(own.map(({ sessionUid }) => sessionUid)).size;
+      await db.transaction((tx) => events.emit(tx, 'device.sign_ins_ended', { deviceId: id, sessions, grants: grants.size }));
+    }
+  }
+
+  return {
+    async record({ oidc }, grantId) {
+      const { session, account } = oidc;
+      const login = oidc.result?.login as { deviceId?: string } | undefined;
+      if (!session || !account) return;
+      const byPhone = session.amr?.some((method) => APPROVED_BY_PHONE.has(method)) ?? false;
+      const deviceId = login?.deviceId ?? (byPhone ? await store.deviceOf(session.uid) : undefined);
+      if (!deviceId) return;
+      const now = clock();
+      const row = { deviceId, sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR };
+      await store.insert({ ...row, grantId: grantId ?? '' });
+    },
+
+    async end(tx, deviceId) {
+      if ((await store.condemn(tx, deviceId)) === 0) return;
+      tx.afterCommit(() => {
+        const work = endAll(deviceId)
+          .catch((error: unknown) => log.error({ err: error, deviceId }, 'sessions of a lost device did not end yet'))
+          .finally(() => underWay.delete(work));
+        underWay.add(work);
+      });
+    },
+
+    async sweep() {
+      await endAll();
+      await store.removeExpired(clock());
+    },
+
+    attach(attached) {
+      provider = attached;
+    },
+
+    async settled() {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** Ends a session; returns the grants given in it. */
+async function endSession(provider: Provider, uid: string): Promise<string[]> {
+  const session = await provider.Session.findByUid(uid);
+  if (!session) return [];
+  await session.destroy();
+  return Object.values(session.authorizations ?? {}).flatMap(({ grantId }) => (grantId ? [grantId] : []));
+}
+
+/** Without its grant no code, refresh token or introspection is good for anything; access tokens at UserInfo neither. */
+async function endGrant({ AccessToken, AuthorizationCode, Grant, RefreshToken }: Provider, grantId: string): Promise<void> {
+  for (const model of [AccessToken, AuthorizationCode, RefreshToken]) await model.revokeByGrantId(grantId);
+  await (await Grant.find(grantId, { ignoreExpiration: true }))?.destroy();
+}
+
+function groupByDevice(rows: readonly DeviceSignIn[]): Map<string, DeviceSignIn[]> {
+  const groups = new Map<string, DeviceSignIn[]>();
+  for (const row of rows) groups.set(row.deviceId, [...(groups.get(row.deviceId) ?? []), row]);
+  return groups;
+}

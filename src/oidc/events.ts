@@ -1,0 +1,12 @@
+declare module '../lib/events.ts' {
+  interface EventMap {
+    /** A person allowed a client all that it asked for, on the consent page. */
+    'consent.granted': { scopes: readonly string[] };
+    /** A person ended a request that a client had made. */
+    'request.denied': { reason: string };
+    /** What a lost device had made is over. */
+    'device.sign_ins_ended': { sessions: number; grants: number };
+  }
+}
+
+export {};

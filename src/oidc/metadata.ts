@@ -1,0 +1,46 @@
+import { errors, type ClientMetadata } from 'oidc-provider';
+
+/** Client metadata of ours, beside that of OpenID Connect Dynamic Client Registration §2. */
+export const CLIENT_METADATA: readonly string[] = [
+  'tandem_confirm', // 'auto' | 'always': when a QR sign-in needs the confirm code
+  'tandem_consent', // 'ask' | 'implicit': `implicit` for sites of the provider's own house
+  'tandem_introspects', // audiences whose tokens it may introspect, as their resource server
+  'tandem_resources', // { [resource indicator]: scopes[] } that it may ask for
+  'tandem_sector', // the named group of clients that see one subject
+];
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+const isStrings = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
+
+const RULES: Readonly<Record<string, { valid: (value: unknown) => boolean; rule: string }>> = {
+  tandem_confirm: { valid: (value) => value === 'auto' || value === 'always', rule: 'must be "auto" or "always"' },
+  tandem_consent: { valid: (value) => value === 'ask' || value === 'implicit', rule: 'must be "ask" or "implicit"' },
+  tandem_introspects: { valid: isStrings, rule: 'must be an array of audiences' },
+  tandem_resources: {
+    valid: (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isStrings),
+    rule: 'must map resource indicators to arrays of scopes',
+  },
+  tandem_sector: { valid: (value) => typeof value === 'string' && /^[\w.-]{1,60}$/.test(value), rule: 'must be 1 to 60 letters, digits, dots or dashes' },
+};
+
+/**
+ * Validates one member of a client's metadata.
+ *
+ * @param options.cleartext whether redirect URIs may use http beyond this machine
+ *
+ * @throws InvalidClientMetadata
+ */
+export function validateClientMetadata(key: string, value: unknown, metadata: ClientMetadata, options: { cleartext: boolean }): void {
+  const rule = RULES[key];
+  if (rule && value !== undefined && !rule.valid(value)) throw new errors.InvalidClientMetadata(`${key} ${rule.rule}`);
+  if (key === CLIENT_METADATA[0] && !options.cleartext) refuseCleartext(metadata);
+}
+
+/** A code in a cleartext redirect is anybody's on the way; on the machine itself there is no way (RFC 8252 §8.3). */
+function refuseCleartext({ redirect_uris: uris = [] }: ClientMetadata): void {
+  for (const uri of uris) {
+    if (URL.canParse(uri) && new URL(uri).protocol === 'http:' && !LOOPBACK.has(new URL(uri).hostname)) {
+      throw new errors.InvalidClientMetadata('redirect_uris must use https, except on loopback addresses');
+    }
+  }
+}

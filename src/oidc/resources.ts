@@ -1,0 +1,64 @@
+import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+
+/** A resource server that access tokens can be made for (RFC 8707), by its resource indicator. */
+export interface Resource {
+  /** All scopes that it knows, with what each lets a client do, in plain words. */
+  readonly scopes: Readonly<Record<string, string>>;
+  /** `opaque` can be revoked and introspected at once; `jwt` (RFC 9068) is for servers that cannot ask. Default: `opaque`. */
+  readonly format?: 'opaque' | 'jwt';
+  /** Seconds; default: 3600, and 300 for a JWT, which nothing can take back. */
+  readonly ttl?: number;
+  /** Default: the resource indicator. */
+  readonly audience?: string;
+}
+
+export type Resources = Readonly<Record<string, Resource>>;
+
+/** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
+function allowedScopes(client: Client, indicator: string, resource: Resource): string[] {
+  const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
+  return Array.isArray(allowed) ? allowed.filter((scope) => typeof scope === 'string' && Object.hasOwn(resource.scopes, scope)) : [];
+}
+
+const asked = (ctx: KoaContextWithOIDC) => [...ctx.oidc.requestParamScopes];
+const isClientCredentials = (ctx: KoaContextWithOIDC) =>
+  ctx.oidc.route === 'token' && ctx.oidc.params?.grant_type === 'client_credentials';
+
+/** The resource indicators feature: per client default deny, and no scope of client credentials silently dropped. */
+export function resourceIndicators(resources: Resources, staticScopes: ReadonlySet<string>) {
+  return {
+    enabled: true,
+    getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string, client: Client): ResourceServer {
+      const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined;
+      const scopes = resource && allowedScopes(client, indicator, resource);
+      if (!scopes?.length) throw new errors.InvalidTarget('the client may not ask for this resource');
+      if (isClientCredentials(ctx)) refuse(asked(ctx).filter((scope) => !scopes.includes(scope)));
+      const format = resource?.format ?? 'opaque';
+      return {
+        scope: scopes.join(' '),
+        audience: resource?.audience ?? indicator,
+        accessTokenFormat: format,
+        accessTokenTTL: resource?.ttl ?? (format === 'jwt' ? 300 : 3600),
+        ...(format === 'jwt' ? { jwt: { sign: { alg: 'ES256' } } } : {}),
+      } as ResourceServer;
+    },
+    defaultResource(ctx: KoaContextWithOIDC, client: Client, oneOf?: readonly string[] | string) {
+      // A token without a resource has only the provider's own scopes, and those are a person's to give.
+      if (oneOf === undefined && isClientCredentials(ctx)) {
+        const granted = new Set(client.scope?.split(' ') ?? []);
+        refuse(asked(ctx).filter((scope) => !granted.has(scope) || !staticScopes.has(scope)));
+      }
+      return oneOf as string | string[] | undefined as string;
+    },
+    useGrantedResource: () => false,
+  };
+}
+
+function refuse(scopes: readonly string[]): void {
+  if (scopes.length) throw new errors.InvalidScope('requested scope is unknown or not granted to the client', scopes.join(' '));
+}
+
+/** The words of a resource server's scope, if one of them knows it. */
+export function describeScope(resources: Resources, scope: string): string | undefined {
+  return Object.values(resources).find(({ scopes }) => Object.hasOwn(scopes, scope))?.scopes[scope];
+}

@@ -1,0 +1,86 @@
+import type Router from '@koa/router';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import { servicesOf } from '../lib/http/services.ts';
+import { route, type RouteContext } from '../lib/http/route.ts';
+import { ACR, requestedAcr, satisfies } from './acr.ts';
+import type { Gate } from './gate.ts';
+import type { InteractionDetails, Interactions } from './interactions.ts';
+import { STEP_UP } from './policy.ts';
+import type { Panel, SignInMethod } from './sign-in.ts';
+
+/** The strongest class that each method can give; a method that is not listed may give any. */
+const REACH: Readonly<Record<string, string>> = { password: ACR.one, qr: ACR.twoQr };
+
+/** Registers the pages of an authorization request: sign-in, step up, consent, cancel, and the way back of the account pages. */
+export function oidcRoutes(
+  router: Router,
+  { interactions, gate, methods }: { interactions: Interactions; gate: Gate; methods: readonly SignInMethod[] },
+): void {
+  route(router, { method: 'GET', path: '/interaction/:uid', kind: 'page' }, async (ctx) => {
+    const details = await interactions.details(ctx);
+    if (details.prompt.name === 'consent') return consentPage(ctx, details);
+    return signInPage(ctx, details);
+  });
+
+  route(router, { method: 'POST', path: '/interaction/:uid/consent', kind: 'form' }, async (ctx) => {
+    await interactions.consent(ctx, await interactions.details(ctx));
+  });
+
+  route(router, { method: 'POST', path: '/interaction/:uid/continue', kind: 'form' }, async (ctx) => {
+    await interactions.declineStepUp(ctx, await interactions.details(ctx));
+  });
+
+  route(router, { method: 'POST', path: '/interaction/:uid/abort', kind: 'form' }, async (ctx) => {
+    const details = await interactions.details(ctx);
+    const unmet = details.prompt.name === STEP_UP && details.prompt.details['essential'] === true;
+    await interactions.deny(ctx, details, 'the end-user ended the request', unmet ? 'unmet_authentication_requirements' : 'access_denied');
+  });
+
+  const returned = z.object({ state: z.string().max(4096).optional(), error: z.string().max(200).optional() });
+  route(router, { method: 'GET', path: '/account/return', kind: 'page', query: returned }, async (ctx, { query }) => {
+    const path = gate.returnPath(ctx, query.state);
+    const { views, issuer } = servicesOf(ctx);
+    if (query.error) {
+      const unmet = query.error === 'unmet_authentication_requirements';
+      const data = { unmet, retry: issuer + path };
+      return views.render(ctx, 'oidc/returned', data, { status: unmet ? 403 : 200, title: views.text(ctx, 'oidc.returned_title') });
+    }
+    ctx.redirect(issuer + path);
+    ctx.status = 303;
+  });
+
+  async function panelsFor(ctx: RouteContext, details: InteractionDetails): Promise<Panel[]> {
+    const request = details.prompt.name === STEP_UP ? requestedAcr(details.params) : undefined;
+    const able = methods.filter(({ name }) => !request || request.values.some((value) => satisfies(REACH[name] ?? ACR.twoQr, value)));
+    const panels = await Promise.all(able.map((method) => method.panel(ctx, details)));
+    return panels.filter((panel) => panel !== undefined);
+  }
+
+  async function signInPage(ctx: RouteContext, details: InteractionDetails) {
+    const { views } = servicesOf(ctx);
+    const panels = await panelsFor(ctx, details);
+    const stepUp = details.prompt.name === STEP_UP;
+    const essential = details.prompt.details['essential'] === true;
+    if (panels.length === 0) {
+      // No way to a stronger sign-in: the client hears so at once, and decides.
+      if (!stepUp) throw new AppError('temporarily_unavailable', 'there is no way to sign in here');
+      return essential
+        ? interactions.deny(ctx, details, 'none of the requested ACRs can be obtained', 'unmet_authentication_requirements')
+        : interactions.declineStepUp(ctx, details);
+    }
+    const data = { uid: details.uid, client: await interactions.client(details), panels, stepUp, essential };
+    views.render(ctx, 'oidc/sign-in', data, {
+      title: views.text(ctx, stepUp ? 'oidc.step_up_title' : 'oidc.sign_in_title'),
+      layout: panels.length > 1 ? 'wide' : 'narrow',
+      scripts: [...new Set(panels.flatMap(({ scripts = [] }) => scripts))],
+    });
+  }
+
+  async function consentPage(ctx: RouteContext, details: InteractionDetails) {
+    const { views } = servicesOf(ctx);
+    const [client, scopes] = [await interactions.client(details), await interactions.scopes(ctx, details)];
+    const data = { uid: details.uid, client, scopes };
+    views.render(ctx, 'oidc/consent', data, { title: views.text(ctx, 'oidc.consent_title', { client: client.name }) });
+  }
+}
