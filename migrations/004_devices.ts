@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import type { Migration } from '../src/lib/database/migrate.ts';
 
 /** Enrolled phones, the tickets by which they enrol, and the calls they made. */
@@ -7,12 +6,12 @@ export const devices: Migration = {
 
   async up(knex) {
     await knex.schema.createTable('tandem_devices', (table) => {
-      id(table, 'id', 36).primary();
-      id(table, 'account_id', 255).notNullable().index();
+      table.string('id', 36).primary();
+      table.string('account_id', 255).notNullable().index();
       table.string('name', 60).notNullable();
       table.string('platform', 60).notNullable();
       table.string('state', 16).notNullable();
-      id(table, 'kid', 43).notNullable().unique();
+      table.string('kid', 43).notNullable().unique();
       table.string('algorithm', 8).notNullable();
       table.text('public_key').notNullable();
       table.text('credential_id');
@@ -28,22 +27,22 @@ export const devices: Migration = {
     });
 
     await knex.schema.createTable('tandem_enrolments', (table) => {
-      id(table, 'id', 36).primary();
-      id(table, 'account_id', 255).notNullable().index();
-      id(table, 'ticket_hash', 43).notNullable().unique();
-      id(table, 'browser_hash', 64).notNullable();
+      table.string('id', 36).primary();
+      table.string('account_id', 255).notNullable().index();
+      table.string('ticket_hash', 43).notNullable().unique();
+      table.string('browser_hash', 64).notNullable();
       table.string('state', 16).notNullable();
       table.string('acr', 64);
-      id(table, 'device_id', 36);
-      id(table, 'code_hash', 43);
+      table.string('device_id', 36);
+      table.string('code_hash', 43);
       table.integer('tries').notNullable();
       table.bigInteger('created_at').notNullable();
       table.bigInteger('expires_at').notNullable().index();
     });
 
     await knex.schema.createTable('tandem_device_calls', (table) => {
-      id(table, 'device_id', 36).notNullable();
-      id(table, 'jti', 128).notNullable();
+      table.string('device_id', 36).notNullable();
+      table.string('jti', 128).notNullable();
       table.bigInteger('expires_at').notNullable().index();
       table.primary(['device_id', 'jti']);
     });
@@ -55,8 +54,3 @@ export const devices: Migration = {
     await knex.schema.dropTable('tandem_devices');
   },
 };
-
-/** A column whose values compare by case on every database; the collation is MySQL's alone. */
-function id(table: Knex.CreateTableBuilder, name: string, length: number) {
-  return table.string(name, length).collate('utf8mb4_bin');
-}

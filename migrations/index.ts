@@ -1,4 +1,5 @@
 import type { Migration } from '../src/lib/database/migrate.ts';
+import { devices } from './004_devices.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [devices];

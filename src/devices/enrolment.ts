@@ -43,10 +43,9 @@ export type EnrolmentService = ReturnType<typeof createEnrolmentService>;
 /** Creates the enrolment of phones: a ticket in a QR, keys made on the phone, a confirm code typed where the QR was shown. */
 export function createEnrolmentService(
   { issuer, db, clock, keyRing, limits, events }: Pick<Context, 'issuer' | 'db' | 'clock' | 'keyRing' | 'limits' | 'events'>,
-  { store, devices, findDevice, verification, webauthn, accounts }: {
+  { store, devices, verification, webauthn, accounts }: {
     store: EnrolmentStore;
     devices: DeviceService;
-    findDevice: (deviceId: string) => Promise<{ name: string; platform: string; userVerifying: boolean } | undefined>;
     verification: Pick<Verification, 'verifyEnrolment'>;
     webauthn: WebAuthn;
     accounts: AccountDirectory;
@@ -160,7 +159,7 @@ export function createEnrolmentService(
         state: live && expired(enrolment) ? 'expired' : enrolment.state,
         expiresIn: live ? secondsLeft(enrolment) : 0,
         triesLeft: TRIES - enrolment.tries,
-        device: enrolment.deviceId ? await findDevice(enrolment.deviceId) : undefined,
+        device: enrolment.deviceId ? await devices.any(enrolment.deviceId) : undefined,
       };
     },
 

@@ -53,6 +53,12 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     /** One active device of the account. @throws AppError `not_found` */
     find: own,
 
+    /** The device in whatever state. */
+    async any(deviceId: string): Promise<Device | undefined> {
+      const device = await store.find(deviceId);
+      return device && publicDevice(device);
+    },
+
     /**
      * What a sign-in must have proven before the account may enrol a further device: level 2 once a device of its own can
      * prove that, until then that device's presence. Undefined while the account has no device.

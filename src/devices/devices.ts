@@ -1,0 +1,89 @@
+import type Router from '@koa/router';
+import type { Context, Transaction } from '../context.ts';
+import type { Browsers } from '../lib/http/browser.ts';
+import type { Views } from '../lib/views/views.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { SignInGate } from '../oidc/sign-in.ts';
+import './events.ts';
+import { createDeviceStore } from './device-store.ts';
+import type { Device } from './device-store.ts';
+import { createEnrolmentStore } from './enrolment-store.ts';
+import { createEnrolmentService } from './enrolment.ts';
+import { createNonces } from './nonce.ts';
+import { devicePages } from './pages.ts';
+import { phoneRoutes } from './phone-routes.ts';
+import { createDeviceService } from './service.ts';
+import { createVerification } from './verification.ts';
+import type { SignedCall, VerifyOptions } from './verification.ts';
+import { createWebAuthn } from './webauthn.ts';
+
+/** What other rooms may do with devices. */
+export interface Devices {
+  /**
+   * Verifies a call that a device signed.
+   *
+   * @throws AppError `invalid_request`, `invalid_signature`, `invalid_nonce`, `replayed`, `device_pending`, `device_revoked`
+   */
+  verify(body: string, options: VerifyOptions): Promise<SignedCall>;
+  /** The device, where it is active; ask again inside the transaction that relies on it. */
+  usable(deviceId: string, tx?: Transaction): Promise<Device | undefined>;
+  /** The active devices of an account, oldest first. */
+  list(accountId: string): Promise<Device[]>;
+  /** Ends a device: `retired` leaves the grants that it made, `lost` ends them. @throws AppError `not_found` */
+  revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device>;
+  /** The account has proven a factor other than a password and a phone: its phones count in full from now on. */
+  liftCap(accountId: string, tx: Transaction): Promise<void>;
+  /** Deletes what has run out; returns how many rows went. */
+  sweep(): Promise<number>;
+}
+
+export interface DevicesOptions {
+  readonly accounts: AccountDirectory;
+  readonly gate: SignInGate;
+  readonly browsers: Browsers;
+  readonly views: Views;
+  /** The origin of the phone app, where it does not live on the issuer's. */
+  readonly phoneOrigin?: string | undefined;
+  /** The name that passkeys carry; the issuer's host unless told otherwise. */
+  readonly name?: string | undefined;
+}
+
+/**
+ * Creates the room of enrolled phones.
+ *
+ * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
+ */
+export function createDevices(context: Context, { accounts, gate, browsers, views, phoneOrigin, name }: DevicesOptions) {
+  const { issuer, db, clock } = context;
+  const { origin: issuerOrigin, host } = new URL(issuer);
+  const origin = phoneOrigin ?? issuerOrigin;
+  const store = createDeviceStore({ db, clock });
+  const enrolmentStore = createEnrolmentStore({ db, clock });
+  const nonces = createNonces(context);
+  const webauthn = createWebAuthn({ origin, name: name ?? host });
+  const verification = createVerification({ issuer, clock, store, nonces, webauthn });
+  const devices = createDeviceService({ ...context, store });
+  const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
+
+  const service: Devices = {
+    verify: verification.verify,
+    usable: devices.usable,
+    list: devices.list,
+    revoke: devices.revoke,
+    liftCap: devices.liftCap,
+    async sweep() {
+      return (await store.sweep()) + (await enrolmentStore.sweep());
+    },
+  };
+
+  return {
+    service,
+    routes(router: Router): void {
+      // The link travels in the fragment, which no server's log keeps.
+      const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
+      const separate = origin === issuerOrigin ? undefined : origin;
+      phoneRoutes(router, context, { devices, enrolments, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
+      devicePages(router, context, { devices, enrolments, gate, browsers, views });
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import type Router from '@koa/router';
+import type { Context as KoaContext } from 'koa';
+import qrcode from 'qrcode';
+import * as z from 'zod';
+import { AppError } from '../errors.ts';
+import type { Clock } from '../context.ts';
+import type { Browsers } from '../lib/http/browser.ts';
+import { route } from '../lib/http/route.ts';
+import { Html } from '../lib/views/html.ts';
+import type { Views } from '../lib/views/views.ts';
+import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { EnrolmentService, EnrolmentStatus } from './enrolment.ts';
+import { deviceName } from './service.ts';
+import type { DeviceService } from './service.ts';
+
+/** How old a sign-in may be to add or remove a phone, in seconds. */
+const FRESH_SECONDS = 300;
+const LIST = '/account/devices';
+const ADD = `${LIST}/add`;
+
+/** Registers the pages on which an account sees, adds and removes its phones. */
+export function devicePages(
+  router: Router,
+  { issuer, clock }: { issuer: string; clock: Clock },
+  { devices, enrolments, gate, browsers, views }: {
+    devices: DeviceService;
+    enrolments: EnrolmentService;
+    gate: SignInGate;
+    browsers: Browsers;
+    views: Views;
+  },
+): void {
+  const to = (ctx: KoaContext, path: string) => {
+    ctx.status = 303;
+    ctx.redirect(issuer + path);
+  };
+  const isFresh = ({ authTime }: SignedIn) => clock() / 1000 - authTime <= FRESH_SECONDS;
+
+  /** Who may add a phone now; otherwise the answer leads to a sign-in that suffices, and then to the page that asks. */
+  async function mayAdd(ctx: KoaContext): Promise<SignedIn | undefined> {
+    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
+    if (!signedIn) return undefined;
+    const acr = await devices.requirement(signedIn.accountId);
+    if (acr === undefined || devices.meets(signedIn.acr, acr)) return signedIn;
+    return await gate.require(ctx, { maxAge: FRESH_SECONDS, acr });
+  }
+
+  /** Who posts a form; a sign-in that has grown stale since the page was opened leads back to `page`, which renews it. */
+  async function poster(ctx: KoaContext, page: string): Promise<SignedIn | undefined> {
+    const signedIn = await gate.current(ctx);
+    if (signedIn && isFresh(signedIn)) return signedIn;
+    to(ctx, page);
+    return undefined;
+  }
+
+  /** Whose enrolment a request is about; without sign-in or browser cookie there is none. */
+  async function owner(ctx: KoaContext) {
+    const [signedIn, browser] = [await gate.current(ctx), browsers.id(ctx)];
+    if (!signedIn || browser === undefined) throw new AppError('not_found', 'there is no such enrolment');
+    return { accountId: signedIn.accountId, browserHash: browsers.hash(browser) };
+  }
+
+  /** `missed` says that a code was typed in vain. */
+  async function showEnrolment(ctx: KoaContext, status: EnrolmentStatus, shown: string | undefined, missed = true) {
+    const { state, triesLeft } = status;
+    const link = state === 'pending' || state === 'scanned' ? shown : undefined;
+    const qr = link === undefined ? undefined : new Html(await qrcode.toString(link, { type: 'svg', margin: 4, errorCorrectionLevel: 'M' }));
+    const reason = state === 'enrolled' ? 'wrong_code' : link === undefined ? undefined : 'no_phone_yet';
+    const problem = missed && reason ? views.text(ctx, `devices.${reason}`, { tries: triesLeft }) : undefined;
+    const path = `${LIST}/enrolments/${status.id}`;
+    views.render(
+      ctx,
+      'devices/enrol',
+      { status, link, qr, problem, path, list: LIST, add: ADD, minutes: Math.ceil(status.expiresIn / 60) },
+      { status: problem ? 422 : 200, scripts: ['enrol'], title: views.text(ctx, 'devices.add_title') },
+    );
+  }
+
+  route(router, { method: 'GET', path: LIST, kind: 'page', query: z.object({ done: z.string().optional() }) }, async (ctx, { query }) => {
+    const signedIn = await gate.require(ctx);
+    if (!signedIn) return;
+    const language = views.language(ctx);
+    const date = (ms: number) => new Date(ms).toLocaleDateString(language, { dateStyle: 'medium' });
+    const time = (ms: number) => new Date(ms).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+    const list = (await devices.list(signedIn.accountId)).map((device) => ({
+      ...device,
+      path: `${LIST}/${device.id}`,
+      added: date(device.createdAt),
+      used: device.lastUsedAt === undefined ? undefined : date(device.lastUsedAt),
+      capped: device.userVerifying && device.cappedUntil !== undefined ? `${time(device.cappedUntil)} UTC` : undefined,
+    }));
+    const done = (['added', 'renamed', 'removed', 'lost'] as const).find((each) => each === query.done);
+    views.render(ctx, 'devices/list', { devices: list, done, add: ADD }, { title: views.text(ctx, 'devices.title') });
+  });
+
+  route(router, { method: 'POST', path: `${LIST}/:id/rename`, kind: 'form', body: z.strictObject({ name: deviceName }) }, async (ctx, { body }) => {
+    const signedIn = await gate.current(ctx);
+    if (signedIn) await devices.rename(signedIn.accountId, ctx.params['id'] ?? '', body.name, ctx.ip);
+    to(ctx, signedIn ? `${LIST}?done=renamed` : LIST);
+  });
+
+  route(router, { method: 'GET', path: `${LIST}/:id/remove`, kind: 'page' }, async (ctx) => {
+    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
+    if (!signedIn) return;
+    const device = await devices.find(signedIn.accountId, ctx.params['id'] ?? '');
+    const action = `${LIST}/${device.id}/remove`;
+    views.render(ctx, 'devices/remove', { device, action, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
+  });
+
+  const removal = z.strictObject({ reason: z.enum(['retired', 'lost']) });
+  route(router, { method: 'POST', path: `${LIST}/:id/remove`, kind: 'form', body: removal }, async (ctx, { body }) => {
+    const id = ctx.params['id'] ?? '';
+    const signedIn = await poster(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
+    if (!signedIn) return;
+    await devices.revoke(signedIn.accountId, id, body.reason, ctx.ip);
+    to(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
+  });
+
+  route(router, { method: 'GET', path: ADD, kind: 'page' }, async (ctx) => {
+    if (!(await mayAdd(ctx))) return;
+    views.render(ctx, 'devices/add', { action: ADD, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
+  });
+
+  // Answers with the page itself: the ticket is kept only as a hash, so that no second request could show it again.
+  route(router, { method: 'POST', path: ADD, kind: 'form' }, async (ctx) => {
+    const signedIn = await poster(ctx, ADD);
+    if (!signedIn) return;
+    const { accountId, acr } = signedIn;
+    if (!devices.meets(acr, await devices.requirement(accountId))) return to(ctx, ADD);
+    const who = { accountId, browserHash: browsers.hash(browsers.ensure(ctx)) };
+    const { id, link } = await enrolments.start({ ...who, acr, address: ctx.ip });
+    await showEnrolment(ctx, await enrolments.status(id, who), link, false);
+  });
+
+  route(router, { method: 'GET', path: `${LIST}/enrolments/:id/status`, kind: 'json' }, async (ctx) => {
+    const { state, expiresIn, device } = await enrolments.status(ctx.params['id'] ?? '', await owner(ctx));
+    ctx.body = { state, expires_in: expiresIn, ...(device && { device: { name: device.name, platform: device.platform } }) };
+  });
+
+  // Without scripts, a code typed too early must not cost the QR: the form brings the link that it was shown beside.
+  const typed = z.strictObject({
+    code: z.string().max(20).transform((code) => code.replace(/[\s-]/g, '')),
+    link: z.string().regex(/^https?:\/\/[^\s"<>]{1,400}\/e\/1\.[\w-]{43}$/).optional(),
+  });
+  route(router, { method: 'POST', path: `${LIST}/enrolments/:id/confirm`, kind: 'form', body: typed }, async (ctx, { body }) => {
+    const [id, who] = [ctx.params['id'] ?? '', await owner(ctx)];
+    try {
+      await enrolments.confirm(id, who, body.code, ctx.ip);
+    } catch (error) {
+      // These are said on the page itself, which knows the way on.
+      if (!(error instanceof AppError) || (error.code !== 'invalid_code' && error.code !== 'expired')) throw error;
+      return await showEnrolment(ctx, await enrolments.status(id, who), body.link);
+    }
+    to(ctx, `${LIST}?done=added`);
+  });
+
+  route(router, { method: 'POST', path: `${LIST}/enrolments/:id/cancel`, kind: 'form' }, async (ctx) => {
+    await enrolments.cancel(ctx.params['id'] ?? '', await owner(ctx), ctx.ip);
+    to(ctx, LIST);
+  });
+}
