@@ -1,5 +1,6 @@
 import type { Migration } from '../src/lib/database/migrate.ts';
+import { accounts } from './003_accounts.ts';
 import { devices } from './004_devices.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [devices];
+export const migrations: readonly Migration[] = [accounts, devices];

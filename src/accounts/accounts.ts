@@ -1,0 +1,222 @@
+import type { FindAccount } from 'oidc-provider';
+import type { Context, Transaction } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { base64url, sha256, uuid } from '../lib/crypto.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import { emailKey, parseEmail } from './email.ts';
+import './events.ts';
+import { createHashing, type HashingCost } from './hashing.ts';
+import { createPasswordRule, type PasswordRule } from './password-rule.ts';
+import { createAccountStore, type Account, type AccountRecord } from './store.ts';
+
+export type { Account } from './store.ts';
+
+/** Where a request came from, as far as it is known. */
+export interface Origin {
+  /** The network address. */
+  readonly address?: string | undefined;
+}
+
+/** A try at a password. */
+export interface Attempt extends Origin {
+  /** Hash of the browser's identifier, with how to tell whether an account has signed in on that browser before. */
+  readonly browser?: { readonly hash: string; readonly knows: (accountId: string) => boolean } | undefined;
+}
+
+export interface AccountsService extends AccountDirectory {
+  /**
+   * Makes an account.
+   *
+   * That an address is taken cannot be hidden: without mail, a new account works at once, and somebody else's does
+   * not. So the answer is plain, its work is the same either way, and what stops a search for addresses is the limit
+   * of registrations per network address.
+   *
+   * @throws AppError `invalid_request` (e-mail, name), `weak_password` with `extra.reason`, `email_taken`, `rate_limited`
+   */
+  register(input: { email: string; password: string; name?: string | undefined }, origin?: Origin): Promise<Account>;
+  /**
+   * The account of an e-mail address and its password. Known and unknown addresses do the same work, count against
+   * the same limits and fail alike.
+   *
+   * @throws AppError `invalid_credentials`, `rate_limited`
+   */
+  verifyPassword(email: string, password: string, attempt?: Attempt): Promise<Account>;
+  profile(accountId: string): Promise<Account | undefined>;
+  /** @throws AppError `invalid_request`, `not_found` */
+  rename(accountId: string, name: string, origin?: Origin): Promise<void>;
+  /** @throws AppError `invalid_credentials` (the current one), `weak_password`, `rate_limited`, `not_found`, `conflict` */
+  changePassword(accountId: string, passwords: { current: string; next: string }, origin?: Origin): Promise<void>;
+  /** Tells the other rooms that the account has signed out. */
+  signedOut(accountId: string, origin?: Origin): Promise<void>;
+  /** For the provider's configuration. */
+  readonly findAccount: FindAccount;
+  readonly passwordRule: PasswordRule;
+}
+
+export interface AccountsOptions {
+  /** The shortest password, in code points; 10 unless told otherwise. */
+  readonly minPasswordLength?: number;
+  /** What a password hash costs; Argon2id with 19 MiB and two passes unless told otherwise. */
+  readonly hashing?: HashingCost;
+}
+
+const QUARTER = 15 * 60;
+const HOUR = 60 * 60;
+const MAX_NAME = 100;
+
+/** Creates the accounts of this provider. */
+export function createAccounts(context: Context, options: AccountsOptions = {}): AccountsService {
+  const { db, clock, events, issuer } = context;
+  const store = createAccountStore(db);
+  const hashing = createHashing(options.hashing);
+  const passwordRule = createPasswordRule(
+    options.minPasswordLength === undefined ? {} : { minLength: options.minPasswordLength },
+  );
+  const site = [new URL(issuer).hostname, new URL(issuer).hostname.split('.').at(-2) ?? ''];
+
+  const perAccount = context.limits.limit({ name: 'password-account', points: 10, seconds: QUARTER });
+  const perBrowser = context.limits.limit({ name: 'password-browser', points: 10, seconds: QUARTER });
+  const perAddress = context.limits.limit({ name: 'password-address', points: 100, seconds: QUARTER });
+  const registrations = context.limits.limit({ name: 'register-address', points: 20, seconds: HOUR });
+
+  /**
+   * Takes a point before the work, so that tries in parallel cannot all pass; a success gives the account's back. A
+   * browser on which the account has signed in before has a limit of its own: a stranger who uses up the account's
+   * does not lock its owner out (OWASP "device cookies").
+   */
+  async function limited<T>(key: string, record: AccountRecord | undefined, attempt: Attempt, work: () => Promise<T>) {
+    const { address, browser } = attempt;
+    if (address !== undefined) await perAddress.take(address);
+    const known = record && browser?.knows(record.id) ? browser.hash : undefined;
+    const limit = known === undefined ? perAccount : perBrowser;
+    const name = base64url(sha256(known === undefined ? key : `${known}|${key}`));
+    await limit.take(name);
+    const result = await work();
+    await limit.forget(name);
+    return result;
+  }
+
+  /** Throws `invalid_credentials` unless `password` is that of `record`; without a record, after the same work. */
+  async function prove(record: AccountRecord | undefined, password: string, { address }: Attempt): Promise<AccountRecord> {
+    const matches = await hashing.verify(record?.passwordHash, password);
+    if (record && matches) return record;
+    await db.transaction((tx) => events.emit(tx, 'account.password_failed', { accountId: record?.id, address }));
+    throw new AppError('invalid_credentials', 'the e-mail address or the password is wrong');
+  }
+
+  async function rehash(record: AccountRecord, password: string) {
+    if (!hashing.isOutdated(record.passwordHash)) return;
+    await store.rehash(record.id, await hashing.hash(password), record.passwordHash);
+  }
+
+  async function mustFind(accountId: string): Promise<AccountRecord> {
+    const record = await store.find(accountId);
+    if (!record) throw new AppError('not_found', 'there is no such account');
+    return record;
+  }
+
+  async function insert(record: AccountRecord, key: string, { address }: Origin) {
+    try {
+      await db.transaction(async (tx: Transaction) => {
+        await store.insert(record, key, tx);
+        await events.emit(tx, 'account.registered', { accountId: record.id, address });
+      });
+    } catch (error) {
+      if (db.isUniqueViolation(error)) throw new AppError('email_taken', 'there is an account with this address', { cause: error });
+      throw error;
+    }
+  }
+
+  return {
+    passwordRule,
+
+    async register(input, origin = {}) {
+      const { email, key } = parseEmail(input.email);
+      const name = parseName(input.name);
+      passwordRule.check(input.password, { email, name, site });
+      if (origin.address !== undefined) await registrations.take(origin.address);
+      const passwordHash = await hashing.hash(input.password);
+      const now = clock();
+      const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
+      const record: AccountRecord = { id: uuid(), email, name, passwordHash, ...times };
+      await insert(record, key, origin);
+      return publicOf(record);
+    },
+
+    async verifyPassword(email, password, attempt = {}) {
+      const key = emailKey(email);
+      const record = key === undefined ? undefined : await store.findByEmail(key);
+      const proven = await limited(key ?? email, record, attempt, () => prove(record, password, attempt));
+      await rehash(proven, password);
+      const { address } = attempt;
+      await db.transaction((tx) =>
+        events.emit(tx, 'account.signed_in', { accountId: proven.id, method: 'password', address }),
+      );
+      return publicOf(proven);
+    },
+
+    async find(accountId) {
+      const record = await store.find(accountId);
+      return record && { accountId: record.id, label: record.email, name: record.name };
+    },
+
+    async profile(accountId) {
+      const record = await store.find(accountId);
+      return record && publicOf(record);
+    },
+
+    async rename(accountId, name, { address } = {}) {
+      const parsed = parseName(name);
+      await db.transaction(async (tx) => {
+        if (!(await store.rename(accountId, parsed, clock(), tx))) throw new AppError('not_found', 'there is no such account');
+        await events.emit(tx, 'account.profile_changed', { accountId, address });
+      });
+    },
+
+    async changePassword(accountId, { current, next }, origin = {}) {
+      const record = await mustFind(accountId);
+      await limited(emailKey(record.email) ?? record.email, record, origin, () => prove(record, current, origin));
+      passwordRule.check(next, { email: record.email, name: record.name, site });
+      const hash = await hashing.hash(next);
+      await db.transaction(async (tx) => {
+        const changed = await store.changePassword(accountId, hash, record.passwordHash, clock(), tx);
+        if (!changed) throw new AppError('conflict', 'the password has just been changed elsewhere');
+        await events.emit(tx, 'account.password_changed', { accountId, address: origin.address });
+      });
+    },
+
+    async signedOut(accountId, { address } = {}) {
+      await db.transaction((tx) => events.emit(tx, 'account.signed_out', { accountId, address }));
+    },
+
+    async findAccount(_ctx, sub) {
+      const record = await store.find(sub);
+      return record && { accountId: record.id, claims: () => claimsOf(record) };
+    },
+  };
+}
+
+/** OpenID Connect Core §5.1. The provider puts the pairwise subject in place of `sub`. */
+function claimsOf({ id, email, name, updatedAt }: AccountRecord) {
+  return {
+    sub: id,
+    email,
+    // Nobody has proven to read this mailbox.
+    email_verified: false,
+    ...(name !== undefined && { name }),
+    updated_at: Math.floor(updatedAt / 1000),
+  };
+}
+
+function publicOf({ id, email, name, createdAt, updatedAt, passwordChangedAt }: AccountRecord): Account {
+  return { id, email, name, createdAt, updatedAt, passwordChangedAt };
+}
+
+/** A name as it is shown: one line, without invisible control characters that could disguise it. */
+function parseName(name: string | undefined): string | undefined {
+  const text = (name ?? '').normalize('NFC').replace(/\s+/gu, ' ').trim();
+  if (text.length > MAX_NAME || /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(text)) {
+    throw new AppError('invalid_request', `a name has at most ${MAX_NAME} ordinary characters`, { extra: { field: 'name' } });
+  }
+  return text === '' ? undefined : text;
+}
