@@ -1,0 +1,112 @@
+import type Router from '@koa/router';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { Http } from '../lib/http/http.ts';
+import { route, type RouteContext } from '../lib/http/route.ts';
+import { BUILT_IN_CLIENT } from '../oidc/built-in-client.ts';
+import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { AccountsService } from './accounts.ts';
+import { problemOf, register, registrationForm } from './registration.ts';
+import { registrationBody } from './sign-in.ts';
+
+/** Changing what proves the account needs a sign-in no older than this, in seconds. */
+const FRESH = { maxAge: 5 * 60 };
+
+const profileBody = z.strictObject({ name: z.string().max(400) });
+const passwordBody = z.strictObject({ email: z.string().max(320).optional(), current: z.string().max(1024), password: z.string().max(1024) });
+const registerQuery = z.object({ uid: z.string().regex(/^[\w-]{1,64}$/).optional() });
+const doneQuery = z.object({ done: z.enum(['name', 'password']).optional() });
+
+/**
+ * Registers the account's own pages.
+ *
+ * @param devices true where phones can be enrolled, at `/account/devices`
+ */
+export function accountRoutes(
+  router: Router,
+  { issuer, accounts, gate, http, devices = false }: { issuer: string; accounts: AccountsService; gate: SignInGate; http: Http; devices?: boolean },
+): void {
+  const { views } = http;
+
+  function redirect(ctx: RouteContext, path: string) {
+    ctx.redirect(issuer + path);
+    ctx.status = 303;
+  }
+
+  async function profileOf({ accountId }: SignedIn) {
+    const account = await accounts.profile(accountId);
+    if (!account) throw new AppError('not_found', 'this account has been deleted');
+    return account;
+  }
+
+  // The interaction's cookie is sent to its own path alone, so that is where registering leads back from.
+  route(router, { method: 'GET', path: '/account/register', kind: 'page', query: registerQuery }, async (ctx, { query }) => {
+    if (query.uid !== undefined) return redirect(ctx, `/interaction/${query.uid}/register`);
+    registrationForm(ctx, views, accounts, { action: '/account/register', back: '/account' });
+  });
+
+  route(router, { method: 'POST', path: '/account/register', kind: 'form', body: registrationBody }, async (ctx, { body }) => {
+    const form = { action: '/account/register', back: '/account' };
+    if (await register(ctx, views, accounts, form, body)) redirect(ctx, '/account');
+  });
+
+  async function home(ctx: RouteContext, signedIn: SignedIn, options: { done?: string | undefined; name?: string; problem?: string; status?: number } = {}) {
+    const account = await profileOf(signedIn);
+    const { done = '', name = account.name ?? '', problem = '', status = 200 } = options;
+    const since = new Intl.DateTimeFormat(views.language(ctx), { dateStyle: 'long' }).format(account.createdAt);
+    views.render(ctx, 'accounts/home', { email: account.email, name, since, devices, done, problem }, {
+      status,
+      title: views.text(ctx, 'accounts.home_title'),
+    });
+  }
+
+  route(router, { method: 'GET', path: '/account', kind: 'page', query: doneQuery }, async (ctx, { query }) => {
+    const signedIn = await gate.require(ctx);
+    if (signedIn) await home(ctx, signedIn, { done: query.done });
+  });
+
+  route(router, { method: 'POST', path: '/account/profile', kind: 'form', body: profileBody }, async (ctx, { body }) => {
+    const signedIn = await gate.require(ctx);
+    if (!signedIn) return;
+    try {
+      await accounts.rename(signedIn.accountId, body.name, { address: ctx.ip });
+    } catch (error) {
+      const problem = problemOf(error);
+      if (!problem || !(error instanceof AppError)) throw error;
+      return home(ctx, signedIn, { name: body.name, problem: problem.key, status: error.status });
+    }
+    redirect(ctx, '/account?done=name');
+  });
+
+  async function passwordForm(ctx: RouteContext, signedIn: SignedIn, problem = { field: '', key: '' }, status = 200) {
+    const { email } = await profileOf(signedIn);
+    const data = { email, minLength: accounts.passwordRule.minLength, problem };
+    views.render(ctx, 'accounts/change-password', data, { status, title: views.text(ctx, 'accounts.change_title') });
+  }
+
+  route(router, { method: 'GET', path: '/account/password', kind: 'page' }, async (ctx) => {
+    const signedIn = await gate.require(ctx, FRESH);
+    if (signedIn) await passwordForm(ctx, signedIn);
+  });
+
+  route(router, { method: 'POST', path: '/account/password', kind: 'form', body: passwordBody }, async (ctx, { body }) => {
+    const signedIn = await gate.require(ctx, FRESH);
+    if (!signedIn) return;
+    try {
+      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, { address: ctx.ip });
+    } catch (error) {
+      const wrong = error instanceof AppError && error.code === 'invalid_credentials';
+      const problem = wrong ? { field: 'current', key: 'current_wrong' } : problemOf(error);
+      if (!problem || !(error instanceof AppError)) throw error;
+      if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+      return passwordForm(ctx, signedIn, problem, error.status);
+    }
+    redirect(ctx, '/account?done=password');
+  });
+
+  // OpenID Connect RP-Initiated Logout: the provider asks, ends its session, and tells the clients that want to know.
+  route(router, { method: 'POST', path: '/account/sign-out', kind: 'form' }, async (ctx) => {
+    const query = new URLSearchParams({ client_id: BUILT_IN_CLIENT, post_logout_redirect_uri: `${issuer}/account` });
+    redirect(ctx, `/session/end?${query.toString()}`);
+  });
+}
