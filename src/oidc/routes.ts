@@ -12,11 +12,17 @@ import type { Panel, SignInMethod } from './sign-in.ts';
 /** The strongest class that each method can give; a method that is not listed may give any. */
 const REACH: Readonly<Record<string, string>> = { password: ACR.one, qr: ACR.twoQr };
 
+/** Pages that a sign-in method may have to show again. */
+export interface OidcPages {
+  /** The sign-in page with the panels of all methods; `status` 200 unless told otherwise. */
+  signInPage(ctx: RouteContext, details: InteractionDetails, options?: { status?: number }): Promise<void>;
+}
+
 /** Registers the pages of an authorization request: sign-in, step up, consent, cancel, and the way back of the account pages. */
 export function oidcRoutes(
   router: Router,
   { interactions, gate, methods }: { interactions: Interactions; gate: Gate; methods: readonly SignInMethod[] },
-): void {
+): OidcPages {
   route(router, { method: 'GET', path: '/interaction/:uid', kind: 'page' }, async (ctx) => {
     const details = await interactions.details(ctx);
     if (details.prompt.name === 'consent') return consentPage(ctx, details);
@@ -57,7 +63,7 @@ export function oidcRoutes(
     return panels.filter((panel) => panel !== undefined);
   }
 
-  async function signInPage(ctx: RouteContext, details: InteractionDetails) {
+  async function signInPage(ctx: RouteContext, details: InteractionDetails, { status = 200 }: { status?: number } = {}) {
     const { views } = servicesOf(ctx);
     const panels = await panelsFor(ctx, details);
     const stepUp = details.prompt.name === STEP_UP;
@@ -71,6 +77,7 @@ export function oidcRoutes(
     }
     const data = { uid: details.uid, client: await interactions.client(details), panels, stepUp, essential };
     views.render(ctx, 'oidc/sign-in', data, {
+      status,
       title: views.text(ctx, stepUp ? 'oidc.step_up_title' : 'oidc.sign_in_title'),
       layout: panels.length > 1 ? 'wide' : 'narrow',
       scripts: [...new Set(panels.flatMap(({ scripts = [] }) => scripts))],
@@ -83,4 +90,6 @@ export function oidcRoutes(
     const data = { uid: details.uid, client, scopes };
     views.render(ctx, 'oidc/consent', data, { title: views.text(ctx, 'oidc.consent_title', { client: client.name }) });
   }
+
+  return { signInPage };
 }
