@@ -1,7 +1,11 @@
 import type { Migration } from '../src/lib/database/migrate.ts';
 import { oidc } from './001_oidc.ts';
+import { keys } from './002_keys.ts';
 import { accounts } from './003_accounts.ts';
 import { devices } from './004_devices.ts';
+import { qr } from './005_qr.ts';
+import { limits } from './006_limits.ts';
+import { subjects } from './007_subjects.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, accounts, devices];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects];

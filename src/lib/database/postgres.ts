@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { createListener } from './postgres-listener.ts';
 import { codeOf, writes, type Compiled, type Connection, type Driver, type Want } from './driver.ts';
@@ -46,7 +47,8 @@ export function createPostgresDriver(knex: Knex): Driver {
 
   function nameOf(sql: string): string {
     let name = names.get(sql);
-    if (!name) names.set(sql, (name = `tandem_${names.size}`));
+    // By its text, since two instances of Tandem may share a connection.
+    if (!name) names.set(sql, (name = `tandem_${hash('sha256', sql, 'base64url').slice(0, 22)}`));
     return name;
   }
 
