@@ -1,0 +1,12 @@
+export { tandem, type Tandem, type TandemOptions } from './plugin.ts';
+export { accounts, qr, type Feature, type QrOptions } from './features.ts';
+export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
+export { ACR } from './oidc/acr.ts';
+export type { AccountDirectory } from './oidc/accounts.ts';
+export type { Resource, Resources } from './oidc/resources.ts';
+export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/events.ts';
+export { openDatabase } from './lib/database/open.ts';
+export { newEncryptionKey } from './lib/key-ring.ts';
+export { AppError, type ErrorCode } from './errors.ts';
+export type { Log } from './lib/log.ts';
+export type { Theme } from './lib/views/views.ts';

@@ -1,0 +1,204 @@
+import Router from '@koa/router';
+import type { Knex } from 'knex';
+import type { Middleware } from 'koa';
+import type { Configuration, JWKS, Provider } from 'oidc-provider';
+import { migrations } from '../migrations/index.ts';
+import { createAccounts, type AccountsService } from './accounts/accounts.ts';
+import { accountRoutes } from './accounts/routes.ts';
+import { createPasswordSignIn } from './accounts/sign-in.ts';
+import type { Context } from './context.ts';
+import { createDevices } from './devices/devices.ts';
+import type { AccountsFeature, Feature, QrFeature } from './features.ts';
+import { createKeys, type KeySet, type KeysOptions, type KeysService } from './keys/service.ts';
+import { systemClock, type Clock } from './lib/clock.ts';
+import { createDatabase } from './lib/database/database.ts';
+import { migrate, rollback } from './lib/database/migrate.ts';
+import { createEvents, type EventHandlers } from './lib/events.ts';
+import { methodNotAllowed } from './lib/http/answers.ts';
+import { createHttp } from './lib/http/http.ts';
+import { createKeyRing } from './lib/key-ring.ts';
+import { createLimits } from './lib/limits.ts';
+import { silentLog, type Log } from './lib/log.ts';
+import type { Theme } from './lib/views/views.ts';
+import { createAdapter } from './oidc/adapter.ts';
+import { createOidc } from './oidc/oidc.ts';
+import type { Resources } from './oidc/resources.ts';
+import type { SignInMethod } from './oidc/sign-in.ts';
+import { createQr } from './qr/qr.ts';
+
+export interface TandemOptions {
+  /** Your knex instance; Tandem's tables are prefixed `tandem_`. You end it. */
+  readonly db: Knex;
+  /** The provider's issuer identifier: an origin, or an origin and a mount path. */
+  readonly issuer: string;
+  readonly secrets: {
+    /** 32 bytes each, base64url: the first encrypts, all decrypt. */
+    readonly encryption: readonly string[];
+  };
+  readonly features?: readonly Feature[];
+  /** Called after the commit of what happened; what they throw is logged and changes nothing. */
+  readonly on?: EventHandlers;
+  /** Resource servers that access tokens can be made for, by resource indicator. */
+  readonly resources?: Resources;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly theme?: Theme;
+  /** Where the phone web app lives, if not on the issuer's origin. */
+  readonly phone?: { readonly origin?: string };
+  readonly keys?: KeysOptions;
+}
+
+export interface Tandem {
+  /** Brings the schema up to date and loads the keys. Any number of processes may do so at once. */
+  migrate(): Promise<string[]>;
+  /** Takes the schema back, with all that is in it. */
+  rollback(): Promise<string[]>;
+  /** Merges Tandem into your configuration. Pure; throws on a clash, naming the key. Call {@link Tandem.migrate} before. */
+  configure(configuration?: Configuration): Configuration;
+  /** Binds Tandem to a provider that was made of {@link Tandem.configure}; the middleware goes into `provider.use`. */
+  attach(provider: Provider): Middleware;
+  readonly keys: Omit<KeysService, 'load'> & {
+    /**
+     * Loads the keys if they changed, and tells whether they did. A provider keeps those that it was made with:
+     * {@link Tandem.configure} takes the new ones for the next.
+     */
+    refresh(): Promise<boolean>;
+  };
+  /** Tandem's own accounts, where they are on. */
+  readonly accounts: AccountsService | undefined;
+  /** Forgets what has expired, in small batches; runs by itself while a provider is attached. */
+  sweep(): Promise<void>;
+  /** Ends timers and open streams. The database stays yours. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds between two sweeps. */
+const SWEEP_EVERY = 60_000;
+
+const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'clock', 'log', 'theme', 'phone', 'keys'];
+
+/**
+ * Adds Tandem to an oidc-provider.
+ *
+ * @example
+ * const t = tandem({ db: knex, issuer, secrets: { encryption: [KEY] }, features: [accounts(), qr()] });
+ * await t.migrate();
+ * const provider = new Provider(issuer, t.configure({ clients }));
+ * provider.use(t.attach(provider));
+ */
+export function tandem(options: TandemOptions): Tandem {
+  checkOptions(options);
+  const issuer = options.issuer.replace(/\/$/, '');
+  const { features = [], resources = {} } = options;
+  const context = createContext(options, issuer);
+  const { db, log } = context;
+  const feature = <F extends Feature>(name: F['name']) => features.find((each) => each.name === name) as F | undefined;
+  const accountsFeature = feature<AccountsFeature>('accounts');
+  const qrFeature = feature<QrFeature>('qr');
+
+  const http = createHttp(context, { theme: options.theme });
+  const keys = createKeys(context, options.keys);
+  let keySet: KeySet | undefined;
+  const sweepers: Array<() => Promise<unknown>> = [];
+  const closers: Array<() => unknown> = [() => http.close()];
+  const methods: SignInMethod[] = [];
+  const router = new Router();
+
+  const accounts = accountsFeature && createAccounts(context, accountsFeature.options);
+  const oidc = createOidc(context, {
+    http,
+    resources,
+    adapter: createAdapter(context),
+    findAccount: accounts?.findAccount,
+    keys() {
+      if (!keySet) throw new Error('await migrate() before configure(): it loads the keys');
+      // Copies: the library may write into what it is configured with.
+      return { jwks: { keys: keySet.jwks.keys.map((key) => ({ ...key })) } as JWKS, cookieKeys: [...keySet.cookieKeys] };
+    },
+  });
+  sweepers.push(() => oidc.sweep());
+  closers.push(() => oidc.settled());
+  const pages = oidc.routes(router, methods);
+
+  if (accounts) {
+    const password = createPasswordSignIn({ context, accounts, interactions: oidc.interactions, http, showSignIn: pages.signInPage });
+    password.routes(router);
+    methods.push(password);
+    accountRoutes(router, { issuer, accounts, gate: oidc.gate, http, devices: qrFeature !== undefined });
+  }
+
+  if (qrFeature) {
+    const directory = qrFeature.options.accounts ?? accounts;
+    if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
+    const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
+    const devices = createDevices(context, { ...rooms, name: options.theme?.name });
+    const qr = createQr(context, { ...rooms, devices: devices.service });
+    devices.routes(router);
+    qr.routes(router, oidc.interactions);
+    methods.push(qr.method);
+    sweepers.push(() => devices.service.sweep(), () => qr.sweep());
+    closers.push(() => qr.close());
+  }
+
+  async function refreshKeys(): Promise<boolean> {
+    if ((await keys.ensure()) === keySet?.version) return false;
+    keySet = await keys.load();
+    return true;
+  }
+
+  async function sweep(): Promise<void> {
+    for (const each of sweepers) await each();
+  }
+
+  let timer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> | undefined;
+  function sweepNow() {
+    sweeping ??= sweep()
+      .catch((error: unknown) => log.error({ err: error }, 'sweeping failed'))
+      .finally(() => (sweeping = undefined));
+  }
+
+  return {
+    async migrate() {
+      const done = await migrate(options.db, migrations);
+      await refreshKeys();
+      return done;
+    },
+    rollback: () => rollback(options.db, migrations),
+    configure: (configuration) => oidc.configure(configuration),
+    attach(provider) {
+      const around = oidc.attach(provider);
+      timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
+      return compose([...around, http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()]);
+    },
+    accounts,
+    keys: { ...keys, refresh: refreshKeys },
+    sweep,
+    async close() {
+      clearInterval(timer);
+      await sweeping;
+      for (const end of closers.reverse()) await end();
+      await db.close();
+    },
+  };
+}
+
+function checkOptions(options: TandemOptions): void {
+  const unknown = Object.keys(options).filter((key) => !OPTIONS.includes(key));
+  if (unknown.length) throw new TypeError(`tandem: there is no option ${unknown.join(', ')}; there are ${OPTIONS.join(', ')}`);
+  if (!URL.canParse(options.issuer) || /[?#]/.test(options.issuer)) throw new TypeError('tandem: issuer must be a URL without query and fragment');
+  const names = (options.features ?? []).map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice) throw new TypeError(`tandem: the feature ${twice}() is listed twice`);
+}
+
+function createContext({ db: knex, secrets, on, clock = systemClock, log = silentLog }: TandemOptions, issuer: string): Context {
+  const db = createDatabase(knex);
+  const events = createEvents({ clock, log, ...(on && { on }) });
+  return { issuer, db, clock, log, keyRing: createKeyRing(secrets.encryption), limits: createLimits({ db, clock }), events };
+}
+
+/** One middleware of several. */
+function compose(stack: readonly Middleware[]): Middleware {
+  return (ctx, next) => stack.reduceRight<() => Promise<unknown>>((rest, each) => async () => each(ctx, rest), next)();
+}
