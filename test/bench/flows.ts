@@ -36,9 +36,9 @@ export interface Begun {
   readonly interaction: string;
 }
 
-/** Sends a fresh browser to the authorization endpoint. */
-export async function authorize(issuer: string, scope = 'openid email'): Promise<Begun> {
-  const client = createClient();
+/** Sends a fresh browser, with no cookies but those given, to the authorization endpoint. */
+export async function authorize(issuer: string, scope = 'openid email', cookies: Readonly<Record<string, string>> = {}): Promise<Begun> {
+  const client = createClient(cookies);
   const verifier = randomBytes(32).toString('base64url');
   const query = form({
     client_id: SITE.client_id,

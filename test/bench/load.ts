@@ -52,9 +52,9 @@ export interface Client {
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
 let addresses = 0;
 
-/** A client with no cookies, coming from an address of its own as far as a trusting server can tell. */
-export function createClient(): Client {
-  const cookies = new Map<string, string>();
+/** A client with no cookies but those given, coming from an address of its own as far as a trusting server can tell. */
+export function createClient(given: Readonly<Record<string, string>> = {}): Client {
+  const cookies = new Map(Object.entries(given));
   addresses += 1;
   const address = `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}`;
   const cookie = () => [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');

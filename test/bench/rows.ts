@@ -3,6 +3,8 @@ import { clientCredentials, codeFlow, introspection, refreshFlow } from './flows
 import { hammer, saturate, type FixedRequest } from './load.ts';
 import { compare, interleave, type Line, type Subject } from './measure.ts';
 import { startServer, type ServerProcess } from './process.ts';
+import { passwordSignIn, qrSignIn, settle } from './tandem-flows.ts';
+import { across, poll, second, start, waiting } from './waiting.ts';
 
 /** What every row is given. */
 export interface Bench {
@@ -61,6 +63,25 @@ const fixed = (request: (issuer: string) => FixedRequest | Promise<FixedRequest>
   return (seconds: number) => hammer(made, seconds);
 };
 
+/** The whole sign-in by phone, in a browser that the account knows. */
+const qr: Row = (bench) =>
+  withServers(bench, async (bare, tandems) => {
+    const subjects: Subject[] = [{ name: BARE, servers: [bare], run: (seconds) => saturate(() => codeFlow(bare.issuer), seconds) }];
+    for (const [name, server] of tandems) {
+      const person = await settle(server.issuer);
+      subjects.push({ name, servers: [server], run: (seconds) => saturate(() => qrSignIn(server.issuer, person), seconds) });
+      subjects.push({ name: `${name}, password`, servers: [server], run: (seconds) => saturate(() => passwordSignIn(server.issuer), seconds) });
+    }
+    const rates = await interleave(subjects, bench);
+    return tandems.flatMap(([name], index) => {
+      const what = `whole QR sign-in, ${bench.databases.names[index]}`;
+      return [
+        compare(rates, { row: '', what, ours: name, theirs: BARE, reach: '≥ 0.4 ×', aim: '0.6 ×' }),
+        compare(rates, { row: '', what, ours: name, theirs: `${name}, password`, reach: '≥ 2 ×', aim: '' }),
+      ];
+    });
+  });
+
 export const ROWS: Readonly<Record<string, Row>> = {
   'client-credentials': sameWork(
     { what: 'client credentials, opaque', reach: { sqlite: '≥ 0.85 ×', postgres: '≥ 0.95 ×' }, aim: '1.0 ×' },
@@ -78,4 +99,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
     const refresh = await refreshFlow(server.issuer, 16, { path });
     return (seconds) => saturate(refresh, seconds, 16);
   }),
+  qr,
+  poll,
+  waiting,
+  'waiting-across': across,
+  'second-process': second,
+  start,
 };

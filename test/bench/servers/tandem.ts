@@ -1,0 +1,51 @@
+import { Provider } from 'oidc-provider';
+import { accounts, newEncryptionKey, openDatabase, qr, tandem } from '../../../src/index.ts';
+import { consentAtOnce, SHARED } from './clients.ts';
+import { serve } from './serve.ts';
+
+/*
+ * Tandem with all rooms on. The processes of one row share BENCH_DATABASE and BENCH_KEY; with BENCH_ISSUER the process
+ * answers for an issuer that is reached elsewhere.
+ */
+const { BENCH_DATABASE = 'sqlite::memory:', BENCH_KEY = newEncryptionKey(), BENCH_ISSUER } = process.env;
+
+await serve(async (address) => {
+  const issuer = BENCH_ISSUER ?? address;
+  /** How far the clock of the transactions is set back, in milliseconds; frozen while a row opens its pages. */
+  let frozenAt: number | undefined;
+  let behind = 0;
+  const clock = () => frozenAt ?? Date.now() - behind;
+
+  const db = openDatabase(BENCH_DATABASE);
+  const t = tandem({ db, issuer, clock, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr()] });
+  await t.migrate();
+  const { resourceIndicators, ...features } = SHARED.features;
+  const provider = new Provider(issuer, t.configure({ ...SHARED, features: { ...features, resourceIndicators } }));
+  provider.proxy = true;
+  // The host's page that asks nothing, for the rows that measure the code flow alone.
+  provider.use(async (ctx, next) => {
+    const accountId = ctx.query['at-once'];
+    if (!ctx.path.startsWith('/interaction/') || typeof accountId !== 'string') return next();
+    ctx.respond = false;
+    await consentAtOnce(provider, ctx as never, accountId);
+  });
+  provider.use(t.attach(provider));
+
+  return {
+    listener: provider.callback(),
+    facts: { key: BENCH_KEY, address },
+    calls: {
+      freeze: () => {
+        frozenAt = clock();
+      },
+      /** Moves a frozen clock on by some milliseconds. */
+      step: (milliseconds: number) => {
+        frozenAt = clock() + milliseconds;
+      },
+      thaw: () => {
+        behind = Date.now() - (frozenAt ?? Date.now() - behind);
+        frozenAt = undefined;
+      },
+    },
+  };
+});

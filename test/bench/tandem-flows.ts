@@ -1,0 +1,86 @@
+import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import { createHttpBrowser } from '../support/http-browser.ts';
+import { authorize, expectStatus, finish, form, type Begun } from './flows.ts';
+import { createClient } from './load.ts';
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+export const PERSON = { email: 'ada@example.com', password: 'a long enough pass phrase of hers' };
+
+/** Somebody with an account, a phone, and a browser on which the account has signed in. */
+export interface Person {
+  readonly phone: VirtualPhone;
+  /** The cookie by which a browser is known to the account. */
+  readonly knownCookie: string;
+}
+
+/** A phone whose calls go out over the load's connections. `at` is another process that answers for the issuer. */
+function phoneOf(issuer: string, at: string): VirtualPhone {
+  const client = createClient();
+  return createVirtualPhone({
+    issuer,
+    async fetch(url, { headers, body }) {
+      const answer = await client.request('POST', url.replace(issuer, at), { headers, body });
+      return { status: answer.status, headers: { get: (name) => (answer.headers[name.toLowerCase()] as string | undefined) ?? null }, text: () => Promise.resolve(answer.body) };
+    },
+  });
+}
+
+/** Registers an account and enrols a phone on its pages, as a person would. */
+export async function settle(issuer: string, at = issuer): Promise<Person> {
+  const browser = createHttpBrowser();
+  const phone = phoneOf(issuer, at);
+  try {
+    // The account page asks to sign in, and its sign-in page offers to register.
+    const signIn = await browser.get(`${issuer}/account/devices/add`);
+    const register = signIn.links.find((link) => link.includes('/register'));
+    if (!register) throw new Error(`no way to register at ${signIn.url}: ${signIn.text.slice(0, 300)}`);
+    let page = await browser.submit(await browser.get(register), '/register', { ...PERSON, name: 'Ada' });
+    page = await browser.submit(page, '/account/devices/add');
+    const link = /https?:\/\/[^\s"<>]+\/e\/1\.[\w-]{43}/.exec(page.body)?.[0];
+    if (!link) throw new Error(`no enrolment link at ${page.url}: ${page.text.slice(0, 300)}`);
+    const { confirmCode } = await phone.enrol(link);
+    page = await browser.submit(page, '/confirm', { code: confirmCode });
+    const knownCookie = browser.cookies.all().find(({ name }) => name === 'tandem-known')?.value;
+    if (!knownCookie) throw new Error(`the browser is not known after registering: ${page.text.slice(0, 300)}`);
+    return { phone, knownCookie };
+  } finally {
+    browser.close();
+  }
+}
+
+/** A sign-in page that shows a QR code. */
+export interface ShownQr extends Begun {
+  readonly csrf: string;
+  readonly frame: string;
+}
+
+/** Opens the sign-in page and starts its QR, as its script does. */
+export async function showQr(issuer: string, { knownCookie }: { knownCookie?: string } = {}): Promise<ShownQr> {
+  const begun = await authorize(issuer, 'openid email', knownCookie === undefined ? {} : { 'tandem-known': knownCookie });
+  const page = expectStatus(await begun.client.request('GET', begun.interaction), 200, 'the sign-in page');
+  const csrf = /name="csrf"[^>]*value="([^"]+)"/.exec(page.body)?.[1] ?? /data-csrf="([^"]+)"/.exec(page.body)?.[1] ?? '';
+  const headers = { ...FORM, accept: 'application/json', origin: issuer };
+  const started = await begun.client.request('POST', `${begun.interaction}/qr/start`, { headers, body: form({ csrf }) });
+  const { frame } = JSON.parse(expectStatus(started, 200, 'the start of the QR').body) as { frame: string };
+  return { ...begun, csrf, frame };
+}
+
+/** Authorize, page, claim, decision, redeem, token, in a browser that is fresh but known to the account. */
+export async function qrSignIn(issuer: string, { phone, knownCookie }: Person): Promise<void> {
+  const shown = await showQr(issuer, { knownCookie });
+  const { state } = await phone.approve(shown.frame);
+  if (state !== 'confirmed') throw new Error(`the approval left the transaction ${state}`);
+  const headers = { ...FORM, origin: issuer };
+  const redeemed = await shown.client.request('POST', `${shown.interaction}/redeem`, { headers, body: form({ csrf: shown.csrf }) });
+  await finish(issuer, shown, redeemed);
+}
+
+/** The same with a password, and the consent that the client needs. */
+export async function passwordSignIn(issuer: string): Promise<void> {
+  const begun = await authorize(issuer);
+  const page = expectStatus(await begun.client.request('GET', begun.interaction), 200, 'the sign-in page');
+  const csrf = /name="csrf"[^>]*value="([^"]+)"/.exec(page.body)?.[1] ?? '';
+  const headers = { ...FORM, origin: issuer };
+  const proven = await begun.client.request('POST', `${begun.interaction}/password`, { headers, body: form({ csrf, ...PERSON }) });
+  await finish(issuer, begun, proven);
+}
