@@ -36,15 +36,6 @@ export function devicePages(
   };
   const isFresh = ({ authTime }: SignedIn) => clock() / 1000 - authTime <= FRESH_SECONDS;
 
-  /** Who may add a phone now; otherwise the answer leads to a sign-in that suffices, and then to the page that asks. */
-  async function mayAdd(ctx: KoaContext): Promise<SignedIn | undefined> {
-    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
-    if (!signedIn) return undefined;
-    const acr = await devices.requirement(signedIn.accountId);
-    if (acr === undefined || devices.meets(signedIn.acr, acr)) return signedIn;
-    return await gate.require(ctx, { maxAge: FRESH_SECONDS, acr });
-  }
-
   /** Who posts a form; a sign-in that has grown stale since the page was opened leads back to `page`, which renews it. */
   async function poster(ctx: KoaContext, page: string): Promise<SignedIn | undefined> {
     const signedIn = await gate.current(ctx);
@@ -71,7 +62,7 @@ export function devicePages(
     views.render(
       ctx,
       'devices/enrol',
-      { status, link, qr, problem, path, list: LIST, add: ADD, minutes: Math.ceil(status.expiresIn / 60) },
+      { status, enrolment: link, qr, problem, path, list: LIST, add: ADD, minutes: Math.ceil(status.expiresIn / 60) },
       { status: problem ? 422 : 200, scripts: ['enrol'], title: views.text(ctx, 'devices.add_title') },
     );
   }
@@ -116,8 +107,16 @@ export function devicePages(
     to(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
   });
 
-  route(router, { method: 'GET', path: ADD, kind: 'page' }, async (ctx) => {
-    if (!(await mayAdd(ctx))) return;
+  // Where a phone must vouch for the next one, that is said first: the sign-in page that follows cannot know why.
+  const proof = z.object({ proof: z.literal('phone').optional() });
+  route(router, { method: 'GET', path: ADD, kind: 'page', query: proof }, async (ctx, { query }) => {
+    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
+    if (!signedIn) return;
+    const acr = await devices.requirement(signedIn.accountId);
+    if (acr !== undefined && !devices.meets(signedIn.acr, acr)) {
+      if (query.proof) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr }));
+      return views.render(ctx, 'devices/proof', { next: `${ADD}?proof=phone`, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
+    }
     views.render(ctx, 'devices/add', { action: ADD, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
   });
 

@@ -1,0 +1,146 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Context as KoaContext } from 'koa';
+import { devices as migration } from '../../migrations/004_devices.ts';
+import type { Context } from '../../src/context.ts';
+import { createDevices } from '../../src/devices/devices.ts';
+import { createKeyRing } from '../../src/lib/key-ring.ts';
+import { createDatabase } from '../../src/lib/database/database.ts';
+import { migrate } from '../../src/lib/database/migrate.ts';
+import { createEvents } from '../../src/lib/events.ts';
+import type { TandemEvent } from '../../src/lib/events.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
+import { methodNotAllowed } from '../../src/lib/http/answers.ts';
+import { randomToken } from '../../src/lib/crypto.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { satisfies } from '../../src/oidc/acr.ts';
+import type { SignInGate } from '../../src/oidc/sign-in.ts';
+import type { TestDatabase } from '../support/databases.ts';
+import { createHttpBrowser } from '../support/http-browser.ts';
+import type { HttpBrowser, Page } from '../support/http-browser.ts';
+import { createVirtualPhone } from '../support/virtual-phone.ts';
+
+export type DevicesHarness = Awaited<ReturnType<typeof startDevices>>;
+
+/**
+ * The devices room alone, over real HTTP on a real database, at a host with accounts of its own. Who is signed in is
+ * what the browser's headers say; the provider's sign-in is tested where it lives.
+ */
+export async function startDevices(database: TestDatabase, { phoneOrigin }: { phoneOrigin?: string } = {}) {
+  const db = createDatabase(await database.open());
+  await migrate(db.knex, [migration]);
+  const app = new Koa();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  let offset = 0;
+  const clock = () => Date.now() + offset;
+  const events = createEvents({ clock, log: silentLog });
+  const emitted: TandemEvent[] = [];
+  events.subscribe(async (tx, event) => {
+    tx.afterCommit(() => emitted.push(event));
+    await Promise.resolve();
+  });
+  const limits = { limit: () => ({ take: async () => {}, check: async () => {}, forget: async () => {} }) };
+  const context: Context = { issuer, db, clock, log: silentLog, keyRing: createKeyRing([randomToken()]), limits, events };
+
+  const current = (ctx: KoaContext) => {
+    const accountId = ctx.get('x-account');
+    const authTime = Number(ctx.get('x-auth-time')) || Math.floor(clock() / 1000);
+    return accountId ? { accountId, acr: ctx.get('x-acr'), amr: ['pwd'], authTime, sessionUid: 'session' } : undefined;
+  };
+  const gate: SignInGate = {
+    current: (ctx) => Promise.resolve(current(ctx)),
+    require(ctx, { maxAge, acr } = {}) {
+      const signedIn = current(ctx);
+      const fresh = signedIn && (maxAge === undefined || clock() / 1000 - signedIn.authTime <= maxAge);
+      if (fresh && (acr === undefined || satisfies(signedIn.acr, acr))) return Promise.resolve(signedIn);
+      ctx.status = 303;
+      ctx.redirect(`${issuer}/sign-in?acr=${acr ?? ''}`);
+      return Promise.resolve(undefined);
+    },
+  };
+  const accounts = {
+    find: (accountId: string) =>
+      Promise.resolve(accountId === 'gone' ? undefined : { accountId, label: `${accountId}@example.com`, name: undefined }),
+  };
+
+  const http = createHttp(context);
+  const { service, routes } = createDevices(context, { accounts, gate, browsers: http.browsers, views: http.views, phoneOrigin });
+  const router = new Router();
+  routes(router);
+  app.use(http.middleware).use(http.views.assets).use(router.routes()).use(methodNotAllowed());
+  server.on('request', app.callback());
+  const browsers: HttpBrowser[] = [];
+
+  /** A browser in which somebody is signed in. */
+  function browser(accountId = 'alice', { acr = 'urn:tandem:acr:1', age = 0, headers = {} }: { acr?: string; age?: number; headers?: Record<string, string> } = {}) {
+    const made = createHttpBrowser({
+      headers: {
+        ...(accountId && { 'x-account': accountId, 'x-acr': acr }),
+        ...(age && { 'x-auth-time': String(Math.floor(clock() / 1000) - age) }),
+        ...headers,
+      },
+    });
+    browsers.push(made);
+    return made;
+  }
+
+  function phone(options: Partial<Parameters<typeof createVirtualPhone>[0]> = {}) {
+    return createVirtualPhone({ issuer, clock, ...options });
+  }
+
+  /** Up to the page that shows the QR. */
+  async function start(by: HttpBrowser) {
+    const page = await by.submit(await by.get(`${issuer}/account/devices/add`), 'Show the code');
+    return { page, link: linkOf(page) };
+  }
+
+  /** A phone that is enrolled and confirmed. */
+  async function enrolled(options: Parameters<typeof phone>[0] & { by?: HttpBrowser } = {}) {
+    const { by = browser(), ...rest } = options;
+    const made = phone(rest);
+    const { page, link } = await start(by);
+    const { confirmCode } = await made.enrol(link);
+    await by.submit(page, 'Connect this phone', { code: confirmCode });
+    return made;
+  }
+
+  return {
+    issuer,
+    db,
+    service,
+    emitted,
+    clock,
+    advance(ms: number) {
+      offset += ms;
+    },
+    browser,
+    phone,
+    start,
+    enrolled,
+    names: () => emitted.map(({ name }) => name),
+    async close() {
+      for (const each of browsers) each.close();
+      http.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await db.close();
+    },
+  };
+}
+
+/** The link that a page shows beside its QR. */
+export function linkOf(page: Page): string {
+  const link = /data-link="([^"]+)"/.exec(page.body)?.[1];
+  if (!link) throw new Error(`no enrolment link at ${page.url} (${page.status}): ${page.text.slice(0, 300)}`);
+  return link;
+}
+
+/** The status URL of the page that shows a QR. */
+export function statusUrlOf(page: Page): string {
+  return /data-status="([^"]+)"/.exec(page.body)?.[1] ?? '';
+}
