@@ -11,6 +11,8 @@ export interface Limit {
   take(key: string): Promise<void>;
   /** Throws like {@link Limit.take} when no point is left, but takes none. */
   check(key: string): Promise<void>;
+  /** Gives one point back, for an attempt that was no miss; what others took meanwhile stays counted. */
+  refund(key: string): Promise<void>;
   /** Forgets `key`, as after a success. */
   forget(key: string): Promise<void>;
 }
@@ -49,6 +51,9 @@ export function createLimits({ db, clock }: { db: Database; clock: Clock }): Lim
         async check(key) {
           const used = await limiter.get(idOf(key));
           if (used && used.remainingPoints <= 0) refuse(used);
+        },
+        async refund(key) {
+          await limiter.reward(idOf(key), 1);
         },
         async forget(key) {
           await limiter.delete(idOf(key));

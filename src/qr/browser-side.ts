@@ -37,9 +37,9 @@ export interface Start extends Page {
 }
 
 /** What browsers do with a transaction. Whoever is not the browser that started it learns nothing of it. */
-export function createBrowserSide({ context, services, store, codes, core }: Parts, phones: Pick<PhoneSide, 'checkLock' | 'countMiss'>) {
+export function createBrowserSide({ context, services, store, codes, core, options }: Parts, phones: Pick<PhoneSide, 'checkLock' | 'countMiss'>) {
   const { db, clock, events, limits } = context;
-  const starts = limits.limit({ name: 'qr-start', points: STARTS_PER_MINUTE, seconds: 60 });
+  const starts = limits.limit({ name: 'qr-start', points: options.startsPerMinute ?? STARTS_PER_MINUTE, seconds: 60 });
 
   /** The page's newest transaction, as it stands now; `not_found` alike where there is none and where it is another browser's. */
   async function ofPage({ uid, browserHash }: Page): Promise<QrTransaction> {
@@ -111,7 +111,7 @@ export function createBrowserSide({ context, services, store, codes, core }: Par
     typedCode: ({ id }: QrTransaction) => codes.typed(id),
 
     /** Whether the page may renew its QR without a click. */
-    mayRenew: ({ state, reason, firstStartedAt }: QrTransaction) =>
+    mayRenew: ({ state, reason, firstStartedAt }: Pick<QrTransaction, 'state' | 'reason' | 'firstStartedAt'>) =>
       state === 'expired' && reason === 'pending' && clock() - firstStartedAt < RENEW_FOR,
 
     /**
@@ -188,16 +188,17 @@ export function createBrowserSide({ context, services, store, codes, core }: Par
     /**
      * Turns the approval into an authentication, once.
      *
-     * @param cid the authorization request whose interaction cookie the browser sent
+     * @param page with the authorization request whose interaction cookie the browser sent
      * @throws AppError `not_found`, `expired`, `access_denied`, `replayed`, `conflict` where no approval waits; `device_revoked`
      */
-    async redeem(page: Page & { cid: string; purpose: Purpose }, address: string): Promise<Authentication> {
+    async redeem(page: Page & { cid: string; expectedAccount: string | undefined }, address: string): Promise<Authentication> {
       const transaction = await ofPage(page);
-      if (transaction.cid !== page.cid || transaction.purpose !== page.purpose) {
-        throw new AppError('not_found', 'there is no such sign-in');
-      }
+      if (transaction.cid !== page.cid) throw new AppError('not_found', 'there is no such sign-in');
       const { state, accountId, deviceId, decidedAt, provenLevel } = transaction;
       if (state !== 'confirmed' || accountId === undefined || deviceId === undefined || decidedAt === undefined) throw refusal(transaction);
+      if (page.expectedAccount !== undefined && page.expectedAccount !== accountId) {
+        throw new AppError('wrong_account', 'this request is for another account');
+      }
       const acr = provenLevel === 2 ? ACR.twoQr : ACR.oneQr;
       const won = await db.transaction(async (tx) => {
         if (!(await services.devices.usable(deviceId, tx))) throw new AppError('device_revoked', 'the phone that approved was revoked');

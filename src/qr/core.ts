@@ -31,6 +31,13 @@ export interface Parts {
   readonly frames: Frames;
   readonly codes: Codes;
   readonly core: Core;
+  readonly options: QrOptions;
+}
+
+/** Settings of the feature `qr()`. */
+export interface QrOptions {
+  /** Transactions that one network address may start in a minute; 30 unless told otherwise. */
+  readonly startsPerMinute?: number;
 }
 
 /** What both sides of a transaction do alike. */

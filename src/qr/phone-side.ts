@@ -3,7 +3,7 @@ import type { SignedCall } from '../devices/verification.ts';
 import { AppError } from '../errors.ts';
 import { equal, randomToken } from '../lib/crypto.ts';
 import { refusal, subjectOf, type Parts } from './core.ts';
-import { isFresh, type FrameNumber } from './frames.ts';
+import { isFresh, type Frame, type FrameNumber } from './frames.ts';
 import { encodeRequest, requestHash, type Facts } from './request.ts';
 import { codeIsDue, LIFETIME, type Via } from './states.ts';
 import type { QrTransaction } from './store.ts';
@@ -25,7 +25,6 @@ const decisionClaims = z.looseObject({ tx: text, client_id: text, request_hash: 
 /** What a phone browser holds that opened a link: the frame was fresh then. */
 export interface Ticket {
   readonly tx: string;
-  readonly via: 'frame' | 'static';
 }
 
 export interface Claimed {
@@ -119,6 +118,16 @@ export function createPhoneSide({ context, services, store, frames, codes, core 
   }
 
   return {
+    /** What a link leads to now: the ticket for a fresh one, or why there is none. */
+    async look(frame: Frame | undefined): Promise<Ticket | 'stale' | 'taken'> {
+      const transaction = frame && frames.genuine(frame) ? await store.find(frame.tx) : undefined;
+      if (!frame || !transaction) return 'stale';
+      const { id, state, expiresAt } = transaction;
+      if (state !== 'pending') return state === 'expired' || state === 'cancelled' ? 'stale' : 'taken';
+      if (expiresAt <= clock() || !isFresh(frame.n, transaction, clock())) return 'stale';
+      return { tx: id };
+    },
+
     /**
      * Takes a pending transaction for the phone that signed the call.
      *
@@ -178,7 +187,7 @@ export function createPhoneSide({ context, services, store, frames, codes, core 
     /**
      * Approves or denies.
      *
-     * @throws AppError `not_found`, `expired`, `replayed`, `invalid_request` where the decision is about something else,
+     * @throws AppError `not_found`, `expired`, `replayed`, `invalid_signature` where something else was signed,
      *   `uv_required`, `wrong_account`, `device_revoked`, `locked`; each leaves the state as it was
      */
     async decide(call: SignedCall, { address }: { address: string }): Promise<Decided> {
@@ -191,9 +200,9 @@ export function createPhoneSide({ context, services, store, frames, codes, core 
       const transaction = await core.current(found);
       if (transaction.state !== 'scanned') throw decisionRefusal(transaction);
       if (!equal(found.challenge, String(call.claims.nonce))) throw new AppError('invalid_nonce', 'nonce is not the challenge');
-      if (claims.client_id !== transaction.clientId) throw new AppError('invalid_request', 'client_id is not the one that asks');
+      if (claims.client_id !== transaction.clientId) throw new AppError('invalid_signature', 'what is signed names another client_id');
       if (!equal(claims.request_hash, requestHash(found.request))) {
-        throw new AppError('invalid_request', 'request_hash is not the hash of the request that this phone was given');
+        throw new AppError('invalid_signature', 'what is signed is not the hash of the request that this phone was given');
       }
       const deny = claims.decision === 'deny';
       if (!deny) {

@@ -7,10 +7,12 @@ export interface Facts {
   /** Scopes in plain words, in the language of the browser. */
   readonly scopes: ReadonlyArray<{ readonly scope: string; readonly description: string }>;
   readonly browser: { readonly family: string; readonly os: string; readonly place?: string };
+  /** The languages that the request asked its pages for, most wanted first. */
+  readonly locales?: string;
 }
 
 /** What the phone shows, and signs the hash of. */
-export interface PhoneRequest extends Facts {
+export interface PhoneRequest extends Omit<Facts, 'locales'> {
   readonly v: 1;
   readonly purpose: Purpose;
   readonly issuer: string;

@@ -2,7 +2,7 @@ import type { Context, Transaction } from '../context.ts';
 import type {} from '../devices/events.ts';
 import { createBrowserSide } from './browser-side.ts';
 import { createCodes } from './codes.ts';
-import { createCore, type QrServices } from './core.ts';
+import { createCore, type QrOptions, type QrServices } from './core.ts';
 import { createFrames } from './frames.ts';
 import { createPhoneSide } from './phone-side.ts';
 import { LIVE_STATES } from './states.ts';
@@ -15,13 +15,13 @@ const KEEP_UNDECIDED = 60 * 60_000;
 export type QrService = ReturnType<typeof createQrService>;
 
 /** Creates the QR transactions: started and redeemed by browsers, claimed and decided by phones. */
-export function createQrService(context: Context, services: QrServices) {
+export function createQrService(context: Context, services: QrServices, options: QrOptions = {}) {
   const { db, clock, events, issuer, keyRing } = context;
   const store = createQrStore({ db, clock });
   const wakeups = createWakeups(context, (since) => store.changes(since));
   const core = createCore({ context, store, wakeups });
   const frames = createFrames({ issuer, keyRing });
-  const parts = { context, services, store, frames, codes: createCodes(keyRing), core };
+  const parts = { context, services, store, frames, codes: createCodes(keyRing), core, options };
   const phoneSide = createPhoneSide(parts);
 
   /** Cancels what a phone has taken, inside the transaction that ends the phone. */
@@ -40,6 +40,12 @@ export function createQrService(context: Context, services: QrServices) {
     /** Tells of each change of a transaction; see {@link import('./wakeup.ts').Wakeups.wait}. */
     wait: wakeups.wait,
     cancelDeviceTransactions,
+
+    /** The transaction as it stands now, for its own page. */
+    async reload(id: string): Promise<QrTransaction | undefined> {
+      const transaction = await store.find(id);
+      return transaction && core.current(transaction);
+    },
 
     /** Makes this the one stream of its transaction: those of other pages and processes hear that they no longer are. */
     async openStream({ id, state, reason, expiresAt }: QrTransaction, stream: string): Promise<void> {

@@ -65,3 +65,15 @@ export function codeIsDue(request: { purpose: Purpose; policy: 'auto' | 'always'
 
 /** What an approval is for. */
 export type Purpose = 'login' | 'link' | 'step-up' | 'device' | 'api';
+
+/** How an end is told to the person: the key of its words. */
+export type Ending = 'consumed' | 'denied' | 'denied_code' | 'cancelled' | 'replaced' | 'revoked' | 'expired' | 'timed_out';
+
+/** Names the end of a transaction for the page that waited for it. */
+export function endingOf({ state, reason }: { state: State; reason?: string | undefined }): Ending {
+  if (state === 'denied') return reason === 'code' ? 'denied_code' : 'denied';
+  if (state === 'cancelled') return reason === 'replaced' || reason === 'revoked' ? reason : 'cancelled';
+  // A QR that nobody scanned, or a sign-in that stopped half-way.
+  if (state === 'expired') return reason === 'pending' ? 'expired' : 'timed_out';
+  return 'consumed';
+}

@@ -57,6 +57,15 @@ onEachDatabase('limits', (database) => {
     await limit.take('a');
   });
 
+  it('gives a point back', async () => {
+    const limit = limits.limit({ name: 'refund', points: 2, seconds: 60 });
+    await limit.take('a');
+    await limit.take('a');
+    await limit.refund('a');
+    await limit.take('a');
+    await assert.rejects(limit.take('a'), refused(60));
+  });
+
   it('forgets', async () => {
     const limit = limits.limit({ name: 'forget', points: 1, seconds: 60, blockSeconds: 60 });
     await limit.take('a');

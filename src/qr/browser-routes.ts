@@ -1,0 +1,184 @@
+import type Router from '@koa/router';
+import type { Context as KoaContext } from 'koa';
+import qrcode from 'qrcode';
+import * as z from 'zod';
+import type { Context } from '../context.ts';
+import { AppError } from '../errors.ts';
+import type { Browsers } from '../lib/http/browser.ts';
+import { route, type RouteContext } from '../lib/http/route.ts';
+import { openStream } from '../lib/http/sse.ts';
+import { describeBrowser } from '../lib/http/user-agent.ts';
+import { Html } from '../lib/views/html.ts';
+import type { Views } from '../lib/views/views.ts';
+import { requestedLevel } from '../oidc/acr.ts';
+import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
+import type { Page } from './browser-side.ts';
+import { frameNumber } from './frames.ts';
+import { createPolls, POLL_SECONDS } from './polls.ts';
+import type { Facts } from './request.ts';
+import type { QrService } from './service.ts';
+import { endingOf } from './states.ts';
+import type { QrTransaction } from './store.ts';
+import type { WaitingPages } from './waiting.ts';
+
+/** How often the page without scripts reloads itself, in seconds; a frame is valid for twice as long. */
+const REFRESH_SECONDS = 5;
+const typedCode = z.strictObject({ code: z.string().max(20) });
+
+/** Registers what the sign-in page does; all of it below the path on which the interaction cookie is sent. */
+export function browserRoutes(
+  router: Router,
+  { issuer, clock }: Pick<Context, 'issuer' | 'clock'>,
+  { service, waiting, interactions, browsers, views }: {
+    service: QrService;
+    waiting: WaitingPages;
+    interactions: Interactions;
+    browsers: Browsers;
+    views: Views;
+  },
+): void {
+  const polls = createPolls(clock);
+  const base = '/interaction/:uid/qr';
+
+  /** The page of a request; a browser without cookie has none. */
+  function pageOf(ctx: RouteContext): Page {
+    const id = browsers.id(ctx);
+    if (id === undefined) throw new AppError('not_found', 'there is no such sign-in');
+    return { uid: ctx.params['uid'] ?? '', browserHash: browsers.hash(id) };
+  }
+
+  function frame({ id, state, isStatic, startedAt }: QrTransaction): { frame?: string } {
+    if (state !== 'pending') return {};
+    return { frame: service.frames.text(id, isStatic ? 's' : frameNumber(startedAt, clock())) };
+  }
+
+  async function facts(ctx: KoaContext, details: InteractionDetails): Promise<{ facts: Facts; policy: 'auto' | 'always' }> {
+    const [client, scopes] = [await interactions.client(details), await interactions.scopes(ctx, details)];
+    const { family, os } = describeBrowser(ctx);
+    const { ui_locales: locales } = details.params;
+    return {
+      policy: client.confirm,
+      facts: {
+        client: {
+          id: client.clientId,
+          name: client.name,
+          ...(client.logoUri !== undefined && { logo_uri: client.logoUri }),
+          ...(client.redirectHost !== undefined && { redirect_host: client.redirectHost }),
+        },
+        scopes,
+        browser: { family, os },
+        ...(typeof locales === 'string' && { locales }),
+      },
+    };
+  }
+
+  async function start(ctx: RouteContext, { isStatic, renew }: { isStatic: boolean; renew: boolean }): Promise<QrTransaction> {
+    const details = await interactions.details(ctx);
+    const expectedAccount = await interactions.expectedAccount(details);
+    return service.start({
+      uid: details.uid,
+      cid: details.cid,
+      browserHash: browsers.hash(browsers.ensure(ctx)),
+      purpose: details.accountId !== undefined && details.accountId === expectedAccount ? 'step-up' : 'login',
+      clientId: details.clientId,
+      expectedAccount,
+      knownAccounts: browsers.knownAccounts(ctx),
+      level: requestedLevel(details.params),
+      ...(await facts(ctx, details)),
+      isStatic,
+      renew,
+      address: ctx.ip,
+    });
+  }
+
+  async function redeem(ctx: RouteContext): Promise<void> {
+    const page = pageOf(ctx);
+    const details = await interactions.details(ctx);
+    const expectedAccount = await interactions.expectedAccount(details);
+    const authentication = await service.redeem({ ...page, cid: details.cid, expectedAccount }, ctx.ip);
+    browsers.remember(ctx, authentication.accountId);
+    await interactions.signIn(ctx, details, authentication, { consent: true });
+  }
+
+  function see(ctx: RouteContext, path: string) {
+    ctx.status = 303;
+    ctx.redirect(`${issuer}/interaction/${encodeURIComponent(ctx.params['uid'] ?? '')}${path}`);
+  }
+
+  const wantsJson = (ctx: KoaContext) => ctx.accepts('html', 'json') === 'json';
+
+  async function showStatic(ctx: RouteContext, transaction: QrTransaction, problem?: string) {
+    const { locales } = JSON.parse(transaction.facts) as Facts;
+    if (locales !== undefined) views.prefer(ctx, locales);
+    const link = frame(transaction).frame;
+    const drawn = link === undefined ? undefined : await qrcode.toString(link, { type: 'svg', margin: 4, errorCorrectionLevel: 'M' });
+    const waits = transaction.state === 'pending' || transaction.state === 'scanned';
+    const data = {
+      state: transaction.state,
+      ending: endingOf(transaction),
+      base: `${issuer}/interaction/${encodeURIComponent(transaction.uid)}`,
+      qr: drawn === undefined ? undefined : new Html(drawn),
+      link: link ?? '',
+      code: service.typedCode(transaction),
+      problem: problem ?? '',
+    };
+    const options = { title: views.text(ctx, 'qr.title'), ...(waits && { refresh: REFRESH_SECONDS }), ...(problem !== undefined && { status: 422 }) };
+    views.render(ctx, 'qr/static', data, options);
+  }
+
+  const renewal = z.strictObject({ renew: z.literal('1').optional() });
+  route(router, { method: 'POST', path: `${base}/start`, kind: 'form', body: renewal }, async (ctx, { body }) => {
+    const transaction = await start(ctx, { isStatic: false, renew: body.renew === '1' });
+    if (!wantsJson(ctx)) return see(ctx, '/qr/static');
+    const code = transaction.state === 'pending' ? { user_code: service.typedCode(transaction) } : {};
+    ctx.body = { ...waiting.state(transaction), ...frame(transaction), ...code, interval: POLL_SECONDS };
+  });
+
+  route(router, { method: 'GET', path: `${base}/events`, kind: 'sse' }, async (ctx) => {
+    const transaction = await service.ofPage(pageOf(ctx));
+    waiting.open(transaction, openStream(ctx));
+  });
+
+  route(router, { method: 'GET', path: `${base}/status`, kind: 'json' }, async (ctx) => {
+    const page = pageOf(ctx);
+    polls.take(`${page.uid} ${page.browserHash}`);
+    const transaction = await service.ofPage(page);
+    ctx.body = { ...waiting.state(transaction), ...frame(transaction), interval: POLL_SECONDS };
+  });
+
+  route(router, { method: 'POST', path: `${base}/confirm`, kind: 'form', body: typedCode }, async (ctx, { body }) => {
+    const page = pageOf(ctx);
+    try {
+      const transaction = await service.confirm(page, body.code, ctx.ip);
+      if (wantsJson(ctx)) ctx.body = waiting.state(transaction);
+      else await redeem(ctx);
+    } catch (error) {
+      const shown = error instanceof AppError && ['invalid_code', 'invalid_request', 'locked'].includes(error.code);
+      if (wantsJson(ctx) || !shown) throw error;
+      await showStatic(ctx, await service.ofPage(page), problemOf(error));
+    }
+  });
+
+  function problemOf(error: AppError): string {
+    if (error.code === 'locked') return 'locked';
+    if (error.code === 'invalid_request') return 'six_digits';
+    return error.extra['tries_left'] === 1 ? 'wrong_code_last' : 'wrong_code';
+  }
+
+  route(router, { method: 'POST', path: `${base}/cancel`, kind: 'form' }, async (ctx) => {
+    const transaction = await service.cancel(pageOf(ctx));
+    if (wantsJson(ctx)) ctx.body = waiting.state(transaction);
+    else see(ctx, '/qr/static');
+  });
+
+  route(router, { method: 'POST', path: `${base}/static`, kind: 'form' }, async (ctx) => {
+    await start(ctx, { isStatic: true, renew: false });
+    see(ctx, '/qr/static');
+  });
+
+  route(router, { method: 'GET', path: `${base}/static`, kind: 'page' }, async (ctx) => {
+    await showStatic(ctx, await service.ofPage(pageOf(ctx)));
+  });
+
+  route(router, { method: 'POST', path: '/interaction/:uid/redeem', kind: 'form' }, redeem);
+}

@@ -1,0 +1,62 @@
+import type Router from '@koa/router';
+import type { Context } from '../context.ts';
+import type { SignedCall, VerifyOptions } from '../devices/verification.ts';
+import type { Browsers } from '../lib/http/browser.ts';
+import { describeBrowser } from '../lib/http/user-agent.ts';
+import type { Views } from '../lib/views/views.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { Interactions } from '../oidc/interactions.ts';
+import type { SignInMethod } from '../oidc/sign-in.ts';
+import './events.ts';
+import { browserRoutes } from './browser-routes.ts';
+import type { QrOptions, UsableDevices } from './core.ts';
+import { phoneRoutes } from './phone-routes.ts';
+import { createQrService } from './service.ts';
+import { createWaitingPages } from './waiting.ts';
+
+export interface QrRooms extends QrOptions {
+  readonly devices: UsableDevices & { verify(body: string, options: VerifyOptions): Promise<SignedCall> };
+  readonly accounts: AccountDirectory;
+  readonly browsers: Browsers;
+  readonly views: Views;
+  /** The origin of the phone app, where it does not live on the issuer's. */
+  readonly phoneOrigin?: string | undefined;
+}
+
+/**
+ * Creates the room of QR transactions.
+ *
+ * @returns the service for other rooms; the sign-in method; `routes`, to be called after those of the devices; `sweep`, to
+ *   be called now and then; `close`
+ */
+export function createQr(context: Context, { devices, accounts, browsers, views, phoneOrigin, ...options }: QrRooms) {
+  const { issuer } = context;
+  const service = createQrService(context, { devices, accounts, browsers }, options);
+  const waiting = createWaitingPages(service, context);
+
+  // The link travels in the fragment, which no server's log keeps.
+  const app = `${phoneOrigin ?? issuer}/phone`;
+  const appUrl = (link?: string) => (link === undefined ? app : `${app}#${encodeURIComponent(link)}`);
+
+  const method: SignInMethod = {
+    name: 'qr',
+    panel(ctx, details) {
+      const base = `${issuer}/interaction/${encodeURIComponent(details.uid)}`;
+      return Promise.resolve({ view: 'qr/panel', data: { base, mobile: describeBrowser(ctx).mobile }, scripts: ['sign-in'] });
+    },
+  };
+
+  return {
+    service,
+    method,
+    routes(router: Router, interactions: Interactions): void {
+      browserRoutes(router, context, { service, waiting, interactions, browsers, views });
+      phoneRoutes(router, context, { service, verify: devices.verify, views, appUrl });
+    },
+    sweep: () => service.sweep(),
+    async close(): Promise<void> {
+      waiting.close();
+      await service.close();
+    },
+  };
+}
