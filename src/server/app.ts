@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Provider } from 'oidc-provider';
+import { AppError, accounts, newEncryptionKey, openDatabase, qr, tandem } from '../index.ts';
+import type { Tandem } from '../index.ts';
+import { readClients } from './clients-file.ts';
+import { ConfigError } from './config.ts';
+import type { Config } from './config.ts';
+import { startDemo } from './demo.ts';
+import { listen } from './listener.ts';
+import { readOrMakeSecret } from './secret-file.ts';
+
+/** How often a running server looks whether keys were rotated, in milliseconds. */
+const KEYS_INTERVAL = 60_000;
+/** Codes of Node, PostgreSQL and MySQL for a database that is not there, or not for us. */
+const DATABASE_PROBLEMS = /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|28P01|28000|3D000|ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|SQLITE_CANTOPEN)/;
+
+export interface RunningServer {
+  readonly issuer: string;
+  /** The relying site, and its account's password when it was made just now. */
+  readonly demo: { readonly url: string; readonly email: string; readonly password: string | undefined } | undefined;
+  /** Looks for rotated keys, as happens each minute; true when new ones were taken into use. */
+  refreshKeys(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Tandem on the database of `config`, without a network: what the command line works with. */
+export async function openTandem(config: Config, { issuer, log }: { issuer: string; log: Logger }) {
+  const encryption = await encryptionKeys(config, log);
+  const knex = openDatabase(config.databaseUrl);
+  const t = tandem({
+    db: knex,
+    issuer,
+    secrets: { encryption },
+    features: [accounts(), qr()],
+    log,
+    theme: config.theme.logo ? { name: config.theme.name, logo: config.theme.logo } : { name: config.theme.name },
+    ...(config.phoneOrigin && { phone: { origin: config.phoneOrigin } }),
+  });
+
+  return {
+    t,
+    knex,
+    /** Brings the schema up to date and loads the keys; any number of processes may do so at once. */
+    async migrate() {
+      try {
+        return await t.migrate();
+      } catch (error) {
+        throw explain(error);
+      }
+    },
+    async close() {
+      await t.close();
+      await knex.destroy();
+    },
+  };
+}
+
+/**
+ * Starts the identity provider.
+ *
+ * @param options `demoProgram` is the file that runs the demo relying site
+ * @throws ConfigError when a setting cannot be used
+ */
+export async function startServer(config: Config, { log, demoProgram }: { log: Logger; demoProgram: URL }): Promise<RunningServer> {
+  const opened: Array<() => Promise<void>> = [];
+  async function close() {
+    for (const end of opened.splice(0).reverse()) await end();
+  }
+
+  try {
+    const clients = await readClients(config.clientsFile);
+    let isReady = async () => false;
+    const listener = await listen(config, () => isReady());
+    const issuer = config.issuer ?? listener.url;
+    const { t, knex, migrate, close: closeTandem } = await openTandem(config, { issuer, log }).catch(async (error: unknown) => {
+      await listener.close();
+      throw error;
+    });
+    opened.push(async () => {
+      // Ending the waiting pages' streams is part of closing Tandem; without it they would hold the listener.
+      await Promise.all([listener.close(), closeTandem()]);
+    });
+    isReady = async () => (await knex.raw('select 1')) !== undefined;
+
+    const [demo] = await Promise.all([
+      config.demo && startDemo({ program: demoProgram, issuer, port: config.demo.port, dataFolder: config.dataFolder }),
+      migrate(),
+    ]);
+    if (demo) {
+      opened.push(() => demo.stop());
+      clients.push(demo.client);
+    }
+
+    /** The provider takes its keys once, when it is made: other keys need another provider. */
+    function use() {
+      const provider = new Provider(issuer, t.configure({ clients }));
+      provider.proxy = config.trustedProxies > 0;
+      provider.maxIpsCount = config.trustedProxies;
+      provider.use(t.attach(provider));
+      provider.on('server_error', (_ctx, error) => log.error({ error }, 'a request failed'));
+      listener.use(provider.callback());
+    }
+    use();
+
+    async function refreshKeys() {
+      if (!(await t.keys.refresh())) return false;
+      use();
+      log.info({}, 'took rotated keys into use');
+      return true;
+    }
+    const timer = setInterval(() => {
+      refreshKeys().catch((error: unknown) => log.error({ error }, 'could not look for rotated keys; trying again in a minute'));
+    }, KEYS_INTERVAL);
+    opened.push(async () => clearInterval(timer));
+
+    const account = demo && (await ensureDemoAccount(t));
+    log.info({ issuer, host: config.host }, 'the provider is ready');
+    return { issuer, demo: demo && account && { url: demo.url, ...account }, refreshKeys, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The encryption keys given; in development, else, one that is made beside the database. */
+async function encryptionKeys({ encryptionKeys: given, dataFolder }: Config, log: Logger): Promise<string[]> {
+  if (given) return [...given];
+  if (!dataFolder) return [newEncryptionKey()];
+  const file = join(dataFolder, 'encryption.key');
+  const { secret, made } = await readOrMakeSecret(file, newEncryptionKey);
+  if (made) log.warn({ file }, 'made an encryption key for development; in production give ENCRYPTION_KEY');
+  return [secret];
+}
+
+const DEMO_EMAIL = 'demo@example.com';
+
+/** Makes the demo account on first start; its password is known then, and never again. */
+async function ensureDemoAccount({ accounts: service }: Tandem) {
+  const password = newEncryptionKey().slice(0, 16);
+  try {
+    await service?.register({ email: DEMO_EMAIL, password, name: 'Demo Person' });
+    return { email: DEMO_EMAIL, password };
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'email_taken') return { email: DEMO_EMAIL, password: undefined };
+    throw error;
+  }
+}
+
+/** What a person can mend, in one line; anything else as it is. */
+function explain(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code && DATABASE_PROBLEMS.test(code)) return new ConfigError(`DATABASE_URL: the database cannot be used (${code}); check host, user, password and name`);
+  if (message?.startsWith('no encryption key')) {
+    return new ConfigError('ENCRYPTION_KEY: the database was written under another key; add that key behind the first, after a comma');
+  }
+  return error;
+}

@@ -1,0 +1,127 @@
+import { parseArgs } from 'node:util';
+import { newEncryptionKey } from '../index.ts';
+import { openTandem, startServer } from './app.ts';
+import { drawBox } from './box.ts';
+import { ConfigError, describeSettings, readConfig } from './config.ts';
+import { createLog } from './log.ts';
+
+const HELP = `tandem: an identity provider that makes a phone the second half of every sign-in
+
+  tandem start                 serves (the default)
+  tandem migrate               brings the database's schema up to date; start does so too
+  tandem rollback --yes        takes the whole schema back, and all that is stored with it
+  tandem keys list             lists the signing and cookie keys
+  tandem keys rotate [--now]   replaces them by the next ones; running servers follow within a minute.
+                               Waits until the next ones have been published for an hour, with --now not
+  tandem secret                prints a new encryption key for ENCRYPTION_KEY
+  tandem help                  prints this
+
+Settings are environment variables:
+
+${describeSettings()}
+`;
+
+/** The demo relying site is its own program, beside this one in the source as in the build. */
+const demoProgram = new URL(`../demo/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/** A mistake in how the program was called, or in its settings: one line, no stack. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const commands: Readonly<Record<string, (options: { now: boolean; yes: boolean }) => Promise<void> | void>> = {
+  start,
+  migrate: () => withTandem(async ({ migrate }) => {
+    await migrate();
+    console.log('the schema is up to date');
+  }),
+  rollback: ({ yes }) => withTandem(async ({ t }) => {
+    if (!yes) throw new UsageError('rollback deletes every account, device and key; to do so: tandem rollback --yes');
+    await t.rollback();
+    console.log('the schema has been taken back');
+  }),
+  'keys list': () => withTandem(async ({ t, migrate }) => {
+    await migrate();
+    for (const key of await t.keys.list()) {
+      const until = key.endsAt !== undefined ? `published until ${instant(key.endsAt)}` : key.activatesAt !== undefined ? `signs from ${instant(key.activatesAt)}` : '';
+      console.log(`${key.purpose.padEnd(8)}${key.state.padEnd(9)}${key.kid.padEnd(45)}made ${instant(key.createdAt)}  ${until}`.trimEnd());
+    }
+  }),
+  'keys rotate': ({ now }) => withTandem(async ({ t, migrate }) => {
+    await migrate();
+    const { activatesAt } = await t.keys.rotate({ now });
+    console.log(activatesAt <= Date.now()
+      ? 'the next keys sign from now on; running servers follow within a minute'
+      : `the next keys sign from ${instant(activatesAt)}, when they have been published for long enough; --now does not wait`);
+  }),
+  secret: () => console.log(newEncryptionKey()),
+  help: () => console.log(HELP),
+};
+
+async function start() {
+  const config = readConfig(process.env);
+  const log = createLog({ level: config.logLevel, production: config.production });
+  const server = await startServer(config, { log, demoProgram });
+
+  let stopping = false;
+  async function stop(signal: string) {
+    // A second signal means it: do not wait for requests under way.
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    await server.close();
+    if (process.connected) process.disconnect();
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+
+  const { issuer, demo } = server;
+  if (demo) {
+    console.log(drawBox('Tandem', [
+      ['Relying site', demo.url],
+      ['Phone', `${config.phoneOrigin ?? issuer}/phone`],
+      ['Provider', issuer],
+      ['Account', `${issuer}/account`],
+      '',
+      ['Demo account', demo.email],
+      ['Password', demo.password ?? 'as printed on the first start'],
+      ...(demo.password ? ['', 'The password is not shown again.'] : []),
+    ]));
+  }
+  // For a program that started this one.
+  process.send?.({ issuer, demo });
+}
+
+async function withTandem(work: (opened: Awaited<ReturnType<typeof openTandem>>) => Promise<void>) {
+  const config = readConfig(process.env);
+  const log = createLog({ level: config.logLevel, production: config.production }, process.stderr);
+  const opened = await openTandem(config, { issuer: config.issuer ?? `http://localhost:${config.port}`, log });
+  try {
+    await work(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+function instant(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 19) + 'Z';
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { now: { type: 'boolean', default: false }, yes: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+  });
+  const name = values.help ? 'help' : positionals.join(' ') || 'start';
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}; tandem help lists them`);
+  await command(values);
+}
+
+try {
+  await main();
+} catch (error) {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  const expected = error instanceof ConfigError || error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS');
+  console.error(expected ? message : `tandem: ${name}: ${(error as Error).stack ?? message}`);
+  process.exitCode = 1;
+}
