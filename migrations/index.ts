@@ -6,6 +6,7 @@ import { devices } from './004_devices.ts';
 import { qr } from './005_qr.ts';
 import { limits } from './006_limits.ts';
 import { subjects } from './007_subjects.ts';
+import { audit } from './008_audit.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit];

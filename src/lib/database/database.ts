@@ -13,7 +13,7 @@ export type Value = string | number | null | Uint8Array;
 
 /** One open database transaction, passed explicitly to every statement that belongs to it. */
 export interface Transaction {
-  /** Runs `work` once the transaction has committed; never after a rollback. */
+  /** Runs `work` once the transaction has committed; never after a rollback. What it throws is a warning of the process. */
   afterCommit(work: () => void): void;
 }
 
@@ -139,7 +139,7 @@ export function createDatabase(knex: Knex): Database {
       for (let left = ATTEMPTS - 1; ; left -= 1) {
         try {
           const { answer, state } = await attempt(work);
-          for (const later of state.work) later();
+          for (const later of state.work) afterwards(later);
           return answer;
         } catch (error) {
           if (left === 0 || !driver.isDeadlock(error)) throw error;
@@ -151,4 +151,13 @@ export function createDatabase(knex: Knex): Database {
     isUniqueViolation: (error) => driver.isUniqueViolation(error),
     close: () => driver.close(),
   };
+}
+
+/** What has been committed cannot fail any more. */
+function afterwards(work: () => void) {
+  try {
+    work();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
 }
