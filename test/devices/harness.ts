@@ -1,9 +1,10 @@
+import { sign as signWith, type KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { Context as KoaContext } from 'koa';
-import { devices as migration } from '../../migrations/004_devices.ts';
+import { migrations } from '../../migrations/index.ts';
 import type { Context } from '../../src/context.ts';
 import { createDevices } from '../../src/devices/devices.ts';
 import { createKeyRing } from '../../src/lib/key-ring.ts';
@@ -13,7 +14,8 @@ import { createEvents } from '../../src/lib/events.ts';
 import type { TandemEvent } from '../../src/lib/events.ts';
 import { createHttp } from '../../src/lib/http/http.ts';
 import { methodNotAllowed } from '../../src/lib/http/answers.ts';
-import { randomToken } from '../../src/lib/crypto.ts';
+import { randomToken, sha256 } from '../../src/lib/crypto.ts';
+import { createLimits } from '../../src/lib/limits.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { satisfies } from '../../src/oidc/acr.ts';
 import type { SignInGate } from '../../src/oidc/sign-in.ts';
@@ -21,6 +23,7 @@ import type { TestDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
+import type { VirtualPhone } from '../support/virtual-phone.ts';
 
 export type DevicesHarness = Awaited<ReturnType<typeof startDevices>>;
 
@@ -30,7 +33,7 @@ export type DevicesHarness = Awaited<ReturnType<typeof startDevices>>;
  */
 export async function startDevices(database: TestDatabase, { phoneOrigin }: { phoneOrigin?: string } = {}) {
   const db = createDatabase(await database.open());
-  await migrate(db.knex, [migration]);
+  await migrate(db.knex, migrations);
   const app = new Koa();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -44,8 +47,7 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
     tx.afterCommit(() => emitted.push(event));
     await Promise.resolve();
   });
-  const limits = { limit: () => ({ take: async () => {}, check: async () => {}, forget: async () => {} }) };
-  const context: Context = { issuer, db, clock, log: silentLog, keyRing: createKeyRing([randomToken()]), limits, events };
+  const context: Context = { issuer, db, clock, log: silentLog, keyRing: createKeyRing([randomToken()]), limits: createLimits({ db, clock }), events };
 
   const current = (ctx: KoaContext) => {
     const accountId = ctx.get('x-account');
@@ -143,4 +145,42 @@ export function linkOf(page: Page): string {
 /** The status URL of the page that shows a QR. */
 export function statusUrlOf(page: Page): string {
   return /data-status="([^"]+)"/.exec(page.body)?.[1] ?? '';
+}
+
+/** What a crafted call changes of an honest one. */
+export interface Crafted {
+  readonly typ?: string;
+  readonly header?: Readonly<Record<string, unknown>>;
+  readonly claims?: Readonly<Record<string, unknown>>;
+  /** Signs in place of the phone's key. */
+  readonly sign?: (data: Buffer) => Buffer;
+  /** Adds an assertion of the phone's authenticator; a function may change its challenge. */
+  readonly assert?: boolean | ((challenge: string) => string);
+}
+
+/** A call of an enrolled phone, signed for real, with anything changed in it. */
+export async function craft(t: Pick<DevicesHarness, 'issuer' | 'clock'>, phone: VirtualPhone, { typ = 'device+jwt', header, claims, sign, assert }: Crafted = {}) {
+  const { key, deviceId, credential } = phone.account;
+  const seconds = Math.floor(t.clock() / 1000);
+  const { nonce } = (await phone.post('/phone/nonce', '', 'application/json')).json;
+  const protectedHeader = encode({ alg: key.algorithm, kid: key.kid, typ, ...header });
+  const payload = encode({ iss: deviceId, aud: t.issuer, iat: seconds, exp: seconds + 60, jti: randomToken(16), nonce, ...claims });
+  const input = `${protectedHeader}.${payload}`;
+  const honest = (data: Buffer) =>
+    key.algorithm === 'EdDSA'
+      ? signWith(null, data, key.handle as KeyObject)
+      : signWith('sha256', data, { key: key.handle as KeyObject, dsaEncoding: 'ieee-p1363' });
+  const signature = (sign ?? honest)(Buffer.from(input)).toString('base64url');
+  if (!assert || !credential) return { body: `${input}.${signature}`, type: 'application/jose' };
+  const challenge = sha256(input).toString('base64url');
+  const webauthn = await phone.authenticator.get({
+    challenge: typeof assert === 'function' ? assert(challenge) : challenge,
+    rpId: credential.rpId,
+    credentialId: credential.id,
+  });
+  return { body: JSON.stringify({ protected: protectedHeader, payload, signature, header: { webauthn } }), type: 'application/jose+json' };
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
