@@ -24,7 +24,7 @@ export function createBrowser(userAgent: string): Browser {
     const jar = cookies.get(hostname) ?? new Map<string, string>();
     cookies.set(hostname, jar);
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { 'user-agent': userAgent, cookie, ...init.headers } });
+    const response = await fetch(url, { ...init, redirect: 'manual', headers: { 'user-agent': userAgent, accept: 'text/html', cookie, ...init.headers } });
     for (const line of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=;]+)=([^;]*)/.exec(line) ?? [];
       const ended = /;\s*max-age=0/i.test(line) || /;\s*expires=Thu, 01 Jan 1970/i.test(line);

@@ -56,7 +56,7 @@ async function play({ issuer, relyingSite }: { issuer: string; relyingSite: stri
   const frame = String(shown['frame']);
   step('In a café, on a computer that has never seen her, she asks the relying site to sign her in',
     'The site sends the browser to the provider (code flow, PKCE, state, nonce), whose page shows a QR that changes every five seconds:',
-    await qrcode.toString(frame, { type: 'terminal', small: true, errorCorrectionLevel: 'L' }), frame);
+    await drawQr(frame), frame);
 
   const [account] = await phone.accounts();
   if (!account) throw new Error('the phone has no account');
@@ -137,6 +137,10 @@ async function startServer(folder: string) {
   };
 }
 
+/** In colours where they are shown, so that the modules are dark on light whatever the terminal's theme. */
+const drawQr = (text: string) => process.stdout.isTTY
+  ? qrcode.toString(text, { type: 'terminal', small: true, errorCorrectionLevel: 'L' })
+  : qrcode.toString(text, { type: 'utf8', errorCorrectionLevel: 'L' });
 const bold = (text: string) => (process.stdout.isTTY ? `\u001b[1m${text}\u001b[0m` : text);
 const indent = (text: string) => text.trimEnd().split('\n').map((line) => `   ${line}`).join('\n');
 const shorten = (link: string) => `${link.slice(0, -36)}…`;
