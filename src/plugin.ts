@@ -13,6 +13,7 @@ import { createKeys, type KeySet, type KeysOptions, type KeysService } from './k
 import { systemClock, type Clock } from './lib/clock.ts';
 import { createDatabase } from './lib/database/database.ts';
 import { migrate, rollback } from './lib/database/migrate.ts';
+import { createSweeper } from './lib/database/sweeper.ts';
 import { createEvents, type EventHandlers } from './lib/events.ts';
 import { methodNotAllowed } from './lib/http/answers.ts';
 import { createHttp } from './lib/http/http.ts';
@@ -24,6 +25,7 @@ import { createAdapter } from './oidc/adapter.ts';
 import { createOidc } from './oidc/oidc.ts';
 import type { Resources } from './oidc/resources.ts';
 import type { SignInMethod } from './oidc/sign-in.ts';
+import { createPhoneApp } from './phone/routes.ts';
 import { createQr } from './qr/qr.ts';
 
 export interface TandemOptions {
@@ -116,7 +118,9 @@ export function tandem(options: TandemOptions): Tandem {
       return { jwks: { keys: keySet.jwks.keys.map((key) => ({ ...key })) } as JWKS, cookieKeys: [...keySet.cookieKeys] };
     },
   });
-  sweepers.push(() => oidc.sweep());
+  const expiring = createSweeper(context);
+  expiring.register({ table: 'tandem_oidc', column: 'expires_at' }, { table: 'tandem_limits', column: 'expires_at' });
+  sweepers.push(() => expiring.sweep(), () => oidc.sweep(), () => keys.prune());
   closers.push(() => oidc.settled());
   const pages = oidc.routes(router, methods);
 
@@ -134,6 +138,7 @@ export function tandem(options: TandemOptions): Tandem {
     const devices = createDevices(context, { ...rooms, name: options.theme?.name });
     const qr = createQr(context, { ...rooms, devices: devices.service });
     devices.routes(router);
+    createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
     qr.routes(router, oidc.interactions);
     methods.push(qr.method);
     sweepers.push(() => devices.service.sweep(), () => qr.sweep());

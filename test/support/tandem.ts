@@ -119,7 +119,7 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
     clock,
     clients: TEST_CLIENTS,
     errors,
-    async registerAccount({ email = `person${(made += 1)}@example.com`, password = 'correct horse battery staple', name } = {}) {
+    async registerAccount({ email = `person${(made += 1)}@example.com`, password = 'seven blue lanterns over Ghent', name } = {}) {
       const account = await t.accounts!.register({ email, password, ...(name !== undefined && { name }) });
       return { accountId: account.id, email, password };
     },
