@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { onEachDatabase } from '../support/databases.ts';
+import { createHttpBrowser } from '../support/http-browser.ts';
+import { API, CALLBACK, startTandem, type TestTandem } from '../support/tandem.ts';
+import { answerOf, authorizationUrl, payloadOf, signedInBrowser, signInAndConsent, tokenRequest, tokensByCode, typePassword, type Person } from './helpers.ts';
+
+onEachDatabase('authorization requests', (database) => {
+  let tandem: TestTandem;
+  let person: Person;
+  before(async () => {
+    tandem = await startTandem(database);
+    person = await tandem.registerAccount();
+  });
+  after(() => tandem.close());
+  afterEach(() => assert.deepEqual(tandem.errors, []));
+
+  const ask = (parameters: Record<string, string | undefined>) => createHttpBrowser().get(authorizationUrl(tandem, parameters));
+
+  describe('PKCE', () => {
+    for (const clientId of ['rp', 'spa', 'house']) {
+      it(`is required of ${clientId}`, async () => {
+        const answer = answerOf(await ask({ client_id: clientId, code_challenge: undefined, code_challenge_method: undefined }));
+        assert.equal(answer.get('error'), 'invalid_request');
+      });
+    }
+
+    it('is refused in plain', async () => {
+      assert.equal(answerOf(await ask({ code_challenge_method: 'plain' })).get('error'), 'invalid_request');
+      assert.equal(answerOf(await ask({ code_challenge_method: undefined })).get('error'), 'invalid_request');
+    });
+
+    it('refuses another verifier, and burns the code', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await signInAndConsent(browser, await browser.get(authorizationUrl(tandem)), person);
+      const form = { grant_type: 'authorization_code', code: answerOf(page).get('code')!, redirect_uri: CALLBACK, code_verifier: 'x'.repeat(43) };
+      assert.equal((await tokenRequest(tandem, 'rp', form)).json['error'], 'invalid_grant');
+    });
+  });
+
+  describe('redirect URIs', () => {
+    for (const uri of [
+      undefined,
+      'http://localhost:1/cb/',
+      'http://localhost:1/cb?x=1',
+      'http://localhost:1/CB',
+      'http://localhost:1/cb%2f..',
+      'http://localhost:1/x/../cb',
+      'http://localhost:1/cb#fragment',
+      'http://localhost:1\\@evil.example/cb',
+      'http://localhost:1@evil.example/cb',
+      'https://evil.example/cb',
+      '//localhost:1/cb',
+      'javascript:alert(1)',
+    ]) {
+      it(`stay here rather than go to ${uri}`, async () => {
+        const page = await ask({ redirect_uri: uri });
+        assert.equal(page.status, 400);
+        assert.ok(page.url.startsWith(tandem.issuer));
+      });
+    }
+  });
+
+  describe('response types', () => {
+    for (const responseType of ['id_token', 'code id_token', 'token', 'id_token token']) {
+      it(`refuse ${responseType}`, async () => {
+        const page = await ask({ response_type: responseType, nonce: 'n' });
+        const [, answer = ''] = page.url.split(/[?#]/);
+        assert.equal(new URLSearchParams(answer).get('error'), 'unsupported_response_type');
+      });
+    }
+  });
+
+  describe('consent', () => {
+    it('is asked by a third party once, naming what it gets', async () => {
+      const browser = createHttpBrowser();
+      const page = await typePassword(browser, await browser.get(authorizationUrl(tandem, { scope: 'openid email' })), person);
+      assert.match(page.text, /Relying Party asks for access/);
+      assert.match(page.text, /see your email address/);
+      assert.match(page.text, /localhost:1/);
+      answerOf(await browser.submit(page, '/consent'));
+      assert.ok(answerOf(await browser.get(authorizationUrl(tandem, { scope: 'openid email' }))).get('code'));
+      const more = await browser.get(authorizationUrl(tandem, { scope: 'openid email profile' }));
+      assert.match(more.text, /see your name/);
+    });
+
+    it('is not asked by a site of the house', async () => {
+      const browser = createHttpBrowser();
+      const page = await typePassword(browser, await browser.get(authorizationUrl(tandem, { client_id: 'house' })), person);
+      assert.ok(answerOf(page).get('code'));
+    });
+
+    it('is asked again with prompt=consent', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'consent' }));
+      assert.match(page.text, /House asks for access/);
+    });
+
+    it('that is denied ends at the client', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem));
+      assert.equal(answerOf(await browser.submit(page, '/abort')).get('error'), 'access_denied');
+    });
+
+    it('needs the form of this browser', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem));
+      const action = page.forms.find((form) => form.action.endsWith('/consent'))!.action;
+      assert.equal((await browser.post(action, {})).status, 403);
+      assert.equal((await browser.post(action, { csrf: 'forged' })).status, 403);
+      assert.equal((await browser.submit(page, '/consent', {}, { headers: { origin: 'https://evil.example' } })).status, 403);
+      assert.equal((await browser.submit(page, '/consent', {}, { headers: { 'sec-fetch-site': 'cross-site' } })).status, 403);
+    });
+
+    it('cannot be given where none is due', async () => {
+      const browser = createHttpBrowser();
+      const page = await browser.get(authorizationUrl(tandem));
+      const csrf = page.forms[0]!.fields.find(([name]) => name === 'csrf')![1];
+      assert.equal((await browser.post(`${page.url}/consent`, { csrf })).status, 409);
+    });
+  });
+
+  describe('interactions', () => {
+    it('belong to their browser', async () => {
+      const page = await ask({});
+      const stolen = await createHttpBrowser().get(page.url);
+      assert.equal(stolen.status, 410);
+      assert.ok(stolen.forms.every(({ action }) => !action.includes('/password')));
+    });
+
+    it('belong to their page', async () => {
+      const browser = createHttpBrowser();
+      const [one, other] = [await browser.get(authorizationUrl(tandem)), await browser.get(authorizationUrl(tandem))];
+      assert.notEqual(one.url, other.url);
+      assert.equal((await browser.get(one.url)).status, 200);
+      assert.equal((await browser.get(tandem.url('/interaction/nothing'))).status, 410);
+    });
+
+    it('speak the language that the client asks for', async () => {
+      assert.match((await ask({ ui_locales: 'nl' })).text, /Inloggen/);
+    });
+  });
+
+  describe('prompt=none', () => {
+    it('says login_required to nobody, consent_required to somebody, and gives a code afterwards', async () => {
+      const browser = createHttpBrowser();
+      assert.equal(answerOf(await browser.get(authorizationUrl(tandem, { prompt: 'none' }))).get('error'), 'login_required');
+      await signInAndConsent(browser, await browser.get(authorizationUrl(tandem, { client_id: 'house' })), person);
+      assert.equal(answerOf(await browser.get(authorizationUrl(tandem, { prompt: 'none' }))).get('error'), 'consent_required');
+      await signInAndConsent(browser, await browser.get(authorizationUrl(tandem)), person);
+      assert.ok(answerOf(await browser.get(authorizationUrl(tandem, { prompt: 'none' }))).get('code'));
+    });
+  });
+
+  describe('max_age', () => {
+    it('asks again for an old sign-in, and says when it was', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const fresh = await tokensByCode(tandem, browser, person, { client_id: 'house', max_age: '3600' });
+      assert.equal(typeof payloadOf(fresh.json['id_token'])['auth_time'], 'number');
+      await new Promise((resolve) => setTimeout(resolve, 2100));
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', max_age: '1' }));
+      assert.ok(page.forms.some(({ action }) => action.endsWith('/password')));
+      const stranger = await tandem.registerAccount();
+      assert.match((await typePassword(browser, page, stranger)).text, /another account/i);
+    });
+  });
+
+  describe('acr', () => {
+    const essential = (...values: unknown[]) => JSON.stringify({ id_token: { acr: { essential: true, values } } });
+
+    it('carries the value asked for that is satisfied', async () => {
+      const browser = createHttpBrowser();
+      const { json } = await tokensByCode(tandem, browser, person, { client_id: 'house', claims: essential('urn:tandem:acr:1') });
+      assert.equal(payloadOf(json['id_token'])['acr'], 'urn:tandem:acr:1');
+    });
+
+    it('that is essential and unmet is said at once with prompt=none', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'none', claims: essential('urn:tandem:acr:2') }));
+      assert.equal(answerOf(page).get('error'), 'unmet_authentication_requirements');
+    });
+
+    it('that is essential is asked for, without the password that cannot give it', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', claims: essential('urn:tandem:acr:2') }));
+      assert.match(page.text, /stronger sign-in/);
+      assert.ok(page.forms.every(({ action }) => !action.endsWith('/password') && !action.endsWith('/continue')));
+      const csrf = page.forms[0]!.fields.find(([name]) => name === 'csrf')![1];
+      const posted = await browser.post(`${page.url}/continue`, { csrf });
+      assert.equal(posted.status, 409);
+      assert.equal(answerOf(await browser.submit(page, '/abort')).get('error'), 'unmet_authentication_requirements');
+    });
+
+    it('that no way can give is unmet', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', claims: essential('urn:example:gold') }));
+      assert.equal(answerOf(page).get('error'), 'unmet_authentication_requirements');
+    });
+
+    it('that is voluntary can be done without, and is not asked for with prompt=none', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const silent = await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'none', acr_values: 'urn:tandem:acr:2' }));
+      assert.ok(answerOf(silent).get('code'));
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house', acr_values: 'urn:tandem:acr:2' }));
+      assert.match(page.text, /stronger sign-in/);
+      assert.ok(answerOf(await browser.submit(page, '/continue')).get('code'));
+    });
+
+    for (const acr of [{ essential: true, values: 'urn:tandem:acr:2' }, { essential: true, values: [1] }, { essential: true, values: [] }, { essential: 'yes', values: ['a'] }, { value: 2, essential: true }, 'urn:tandem:acr:2', ['urn:tandem:acr:2']]) {
+      it(`refuses ${JSON.stringify(acr)}`, async () => {
+        const answer = answerOf(await ask({ claims: JSON.stringify({ id_token: { acr } }) }));
+        assert.equal(answer.get('error'), 'invalid_request');
+      });
+    }
+  });
+
+  describe('client credentials', () => {
+    const grant = (form: Record<string, string>) => tokenRequest(tandem, 'service', { grant_type: 'client_credentials', ...form });
+
+    for (const [title, form, error] of [
+      ['an unknown scope', { scope: 'fly' }, 'invalid_scope'],
+      ['a scope of people', { scope: 'openid' }, 'invalid_scope'],
+      ['a scope that the client was not given', { scope: 'read write', resource: API }, 'invalid_scope'],
+      ['an unknown resource', { scope: 'read', resource: 'https://other.example' }, 'invalid_target'],
+    ] as const) {
+      it(`refuse ${title}`, async () => {
+        const { status, json } = await grant(form);
+        assert.deepEqual([status, json['error']], [400, error]);
+      });
+    }
+
+    it('give what is granted', async () => {
+      assert.equal((await grant({ scope: 'read', resource: API })).json['scope'], 'read');
+    });
+  });
+
+  describe('tokens', () => {
+    it('of one client are nothing to another', async () => {
+      const { json } = await tokensByCode(tandem, createHttpBrowser(), person, { scope: 'openid' });
+      const token = json['access_token'] as string;
+      const other = await tokenRequest(tandem, 'house', { token }, '/token/introspection');
+      assert.deepEqual(other.json, { active: false });
+      assert.equal((await tokenRequest(tandem, 'house', { token }, '/token/revocation')).status, 400);
+      assert.equal((await tokenRequest(tandem, 'spa', { token }, '/token/revocation')).status, 200);
+      assert.equal((await tokenRequest(tandem, 'rp', { token }, '/token/introspection')).json['active'], true);
+    });
+
+    it('are revoked with an answer that JSON clients can read', async () => {
+      const { json } = await tokensByCode(tandem, createHttpBrowser(), person, { scope: 'openid' });
+      const revoked = await tokenRequest(tandem, 'rp', { token: json['access_token'] as string }, '/token/revocation');
+      assert.equal(revoked.status, 200);
+      assert.deepEqual(revoked.json, {});
+      assert.match(revoked.headers.get('content-type')!, /application\/json/);
+    });
+
+    it('name the person by another subject at each site, and by the same one every time', async () => {
+      const subject = async (clientId: string) => payloadOf((await tokensByCode(tandem, createHttpBrowser(), person, { client_id: clientId })).json['id_token'])['sub'];
+      const [atRp, atHouse] = [await subject('rp'), await subject('house')];
+      assert.notEqual(atRp, atHouse);
+      assert.equal(await subject('rp'), atRp);
+      assert.ok(![atRp, atHouse].includes(person.accountId));
+      assert.match(String(atRp), /^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+    });
+  });
+
+  describe('a forged Host', () => {
+    it('ends in no URL of the provider', async () => {
+      const forged = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+      const browser = createHttpBrowser({ headers: forged });
+      const discovery = await browser.get(tandem.url('/.well-known/openid-configuration'));
+      const page = await browser.get(authorizationUrl(tandem), { follow: false });
+      const error = await browser.get(tandem.url('/auth?client_id=nobody'));
+      const logout = await browser.get(tandem.url('/session/end'));
+      for (const { body, headers } of [discovery, page, error, logout]) {
+        assert.ok(!body.includes('evil.example') && !JSON.stringify(headers).includes('evil.example'));
+      }
+      assert.ok(page.headers.location!.startsWith(`${tandem.issuer}/interaction/`));
+    });
+  });
+
+  describe('pages of the provider', () => {
+    it('have headers that keep others out', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const pages = [await browser.get(tandem.url('/auth?client_id=nobody')), await browser.get(tandem.url('/session/end')), await browser.get(tandem.url('/session/end/success')), await browser.get(authorizationUrl(tandem))];
+      for (const { headers, body } of pages) {
+        assert.match(headers['content-security-policy'] as string, /default-src 'none'.*frame-ancestors 'none'/);
+        assert.equal(headers['x-content-type-options'], 'nosniff');
+        assert.match(headers['cache-control']!, /no-store/);
+        assert.ok(headers['referrer-policy']);
+        assert.match(body, /<html lang="en">/);
+        assert.ok(!/<style|<script(?! type="module" src=)|https?:\/\/fonts/.test(body), body);
+      }
+    });
+
+    it('show what a request said only as text', async () => {
+      const page = await createHttpBrowser().get(tandem.url(`/auth?client_id=${encodeURIComponent('<script>alert(1)</script>')}&ui_locales=de`));
+      assert.equal(page.status, 400);
+      assert.ok(!page.body.includes('<script>alert'));
+      assert.match(page.body, /<html lang="de">/);
+    });
+
+    it('submit themselves only by the script that the policy names', async () => {
+      const page = await createHttpBrowser().get(tandem.url('/session/end'));
+      assert.match(page.headers['content-security-policy'] as string, /script-src 'self' 'sha256-/);
+    });
+
+    it('sign out of everything, after a question', async () => {
+      const browser = await signedInBrowser(tandem, person);
+      const page = await browser.get(tandem.url('/session/end?client_id=rp&post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fout'));
+      assert.match(page.text, /Sign out\?/);
+      assert.equal((await browser.submit(page, 'op.logoutForm', { logout: 'yes' })).url, 'http://localhost:1/out');
+      assert.equal(answerOf(await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'none' }))).get('error'), 'login_required');
+      const elsewhere = await browser.get(tandem.url('/session/end?client_id=rp&post_logout_redirect_uri=https%3A%2F%2Fevil.example'));
+      assert.equal(elsewhere.status, 400);
+    });
+  });
+});
