@@ -17,7 +17,7 @@ export const devices: Migration = {
       table.text('credential_id');
       table.text('credential_key');
       table.bigInteger('credential_counter').notNullable();
-      table.bigInteger('pending_until');
+      table.bigInteger('pending_until').index();
       table.bigInteger('capped_until');
       table.bigInteger('created_at').notNullable();
       table.bigInteger('confirmed_at');

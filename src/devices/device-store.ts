@@ -91,8 +91,6 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   const advance = db.statement(`update tandem_devices set credential_counter = ? where id = ? and credential_counter < ?`);
   const touch = db.statement(`update tandem_devices set last_used_at = ? where id = ?`);
   const insertCall = db.statement(`insert into tandem_device_calls (device_id, jti, expires_at) values (?, ?, ?)`);
-  const sweepCalls = db.statement(`delete from tandem_device_calls where expires_at < ?`);
-  const sweepPending = db.statement(`delete from tandem_devices where state = 'pending' and pending_until < ?`);
 
   function record(row: Row): DeviceRecord {
     const now = clock();
@@ -186,12 +184,6 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
         if (db.isUniqueViolation(error)) return false;
         throw error;
       }
-    },
-
-    /** Deletes what can no longer matter; returns how many rows went. */
-    async sweep(): Promise<number> {
-      const now = clock();
-      return (await sweepCalls.run([now])) + (await sweepPending.run([now]));
     },
   };
 }

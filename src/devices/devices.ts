@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Context, Transaction } from '../context.ts';
+import { createSweeper } from '../lib/database/sweeper.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
@@ -16,6 +17,8 @@ import { createDeviceService } from './service.ts';
 import { createVerification } from './verification.ts';
 import type { SignedCall, VerifyOptions } from './verification.ts';
 import { createWebAuthn } from './webauthn.ts';
+
+const HOUR = 3_600_000;
 
 /** What other rooms may do with devices. */
 export interface Devices {
@@ -64,6 +67,13 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   const verification = createVerification({ issuer, clock, store, nonces, webauthn });
   const devices = createDeviceService({ ...context, store });
   const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
+  const sweeper = createSweeper(context);
+  sweeper.register(
+    { table: 'tandem_device_calls', column: 'expires_at' },
+    { table: 'tandem_enrolments', column: 'expires_at', keepFor: HOUR },
+    // Only what was never confirmed has this time; its phone can still learn for a while that it is none of ours.
+    { table: 'tandem_devices', column: 'pending_until', keepFor: 30 * 24 * HOUR },
+  );
 
   const service: Devices = {
     verify: verification.verify,
@@ -71,9 +81,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
     list: devices.list,
     revoke: devices.revoke,
     liftCap: devices.liftCap,
-    async sweep() {
-      return (await store.sweep()) + (await enrolmentStore.sweep());
-    },
+    sweep: () => sweeper.sweep(),
   };
 
   return {

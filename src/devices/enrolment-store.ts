@@ -34,8 +34,6 @@ interface Row {
 }
 
 const COLUMNS = 'id, account_id, browser_hash, state, acr, device_id, code_hash, tries, expires_at';
-/** An ended enrolment stays this long, so that its page can say how it ended. */
-const KEEP_MS = 3_600_000;
 
 export type EnrolmentStore = ReturnType<typeof createEnrolmentStore>;
 
@@ -60,7 +58,6 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
   const end = db.statement(
     `update tandem_enrolments set state = ? where id = ? and state in ('pending', 'scanned', 'enrolled')`,
   );
-  const sweep = db.statement(`delete from tandem_enrolments where expires_at < ?`);
 
   const enrolment = (row: Row): Enrolment => ({
     id: row.id,
@@ -114,10 +111,6 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     /** Ends it; false when it had ended before. */
     async end(id: string, state: 'confirmed' | 'failed' | 'cancelled', tx: Transaction): Promise<boolean> {
       return (await end.run([state, id], tx)) === 1;
-    },
-
-    async sweep(): Promise<number> {
-      return await sweep.run([clock() - KEEP_MS]);
     },
   };
 }

@@ -43,9 +43,10 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
   const clock = () => Date.now() + offset;
   const events = createEvents({ clock, log: silentLog });
   const emitted: TandemEvent[] = [];
-  events.subscribe(async (tx, event) => {
+  let failing: string | undefined;
+  events.subscribe((tx, event) => {
     tx.afterCommit(() => emitted.push(event));
-    await Promise.resolve();
+    return event.name === failing ? Promise.reject(new Error('a room failed')) : Promise.resolve();
   });
   const context: Context = { issuer, db, clock, log: silentLog, keyRing: createKeyRing([randomToken()]), limits: createLimits({ db, clock }), events };
 
@@ -119,6 +120,10 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
     clock,
     advance(ms: number) {
       offset += ms;
+    },
+    /** Makes a room fail at this event, as a broken audit table would. */
+    fail(name: string | undefined) {
+      failing = name;
     },
     browser,
     phone,
