@@ -62,7 +62,11 @@ export async function startServer(folder: string, name: string, { env = {}, core
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let stderr = '';
-  child.stderr!.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4000)));
+  child.stderr!.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-4000);
+    // What oidc-provider has to say of its settings is known; what goes wrong is not.
+    if (/error/i.test(chunk.toString())) process.stderr.write(chunk);
+  });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let next = 0;
 

@@ -1,6 +1,6 @@
 import type { Databases } from './database.ts';
 import { clientCredentials, codeFlow, introspection, refreshFlow } from './flows.ts';
-import { hammer, saturate, type FixedRequest } from './load.ts';
+import { hammer, saturate, WIDTH, type FixedRequest } from './load.ts';
 import { compare, interleave, type Line, type Subject } from './measure.ts';
 import { startServer, type ServerProcess } from './process.ts';
 import { passwordSignIn, qrSignIn, settle } from './tandem-flows.ts';
@@ -48,7 +48,7 @@ function sameWork(goal: Goal, workOn: (server: ServerProcess, path: string) => P
   return (bench) =>
     withServers(bench, async (bare, tandems) => {
       const subjects: Subject[] = [{ name: BARE, servers: [bare], run: await workOn(bare, '') }];
-      for (const [name, server] of tandems) subjects.push({ name, servers: [server], run: await workOn(server, '?at-once') });
+      for (const [name, server] of tandems) subjects.push({ name, servers: [server], run: await workOn(server, `?at-once=${(await server.call<string[]>('people', 1))[0]}`) });
       const rates = await interleave(subjects, bench);
       return tandems.map(([name], index) => {
         const database = bench.databases.names[index]!;
@@ -68,9 +68,10 @@ const qr: Row = (bench) =>
   withServers(bench, async (bare, tandems) => {
     const subjects: Subject[] = [{ name: BARE, servers: [bare], run: (seconds) => saturate(() => codeFlow(bare.issuer), seconds) }];
     for (const [name, server] of tandems) {
+      await server.call('people', WIDTH);
       const person = await settle(server.issuer);
       subjects.push({ name, servers: [server], run: (seconds) => saturate(() => qrSignIn(server.issuer, person), seconds) });
-      subjects.push({ name: `${name}, password`, servers: [server], run: (seconds) => saturate(() => passwordSignIn(server.issuer), seconds) });
+      subjects.push({ name: `${name}, password`, servers: [server], run: (seconds) => saturate((worker) => passwordSignIn(server.issuer, worker), seconds) });
     }
     const rates = await interleave(subjects, bench);
     return tandems.flatMap(([name], index) => {
@@ -96,8 +97,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
     Promise.resolve((seconds: number) => saturate(() => codeFlow(server.issuer, { path }), seconds)),
   ),
   refresh: sameWork({ what: 'rotating refresh', reach: '', aim: '' }, async (server, path) => {
-    const refresh = await refreshFlow(server.issuer, 16, { path });
-    return (seconds) => saturate(refresh, seconds, 16);
+    const refresh = await refreshFlow(server.issuer, WIDTH, { path });
+    return (seconds) => saturate(refresh, seconds);
   }),
   qr,
   poll,

@@ -2,9 +2,9 @@ import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.
 import { createHttpBrowser } from '../support/http-browser.ts';
 import { authorize, expectStatus, finish, form, type Begun } from './flows.ts';
 import { createClient } from './load.ts';
+import { personOf } from './servers/clients.ts';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-export const PERSON = { email: 'ada@example.com', password: 'a long enough pass phrase of hers' };
 
 /** Somebody with an account, a phone, and a browser on which the account has signed in. */
 export interface Person {
@@ -25,23 +25,19 @@ function phoneOf(issuer: string, at: string): VirtualPhone {
   });
 }
 
-/** Registers an account and enrols a phone on its pages, as a person would. */
+/** Signs the first of the server's people in, and enrols a phone on the account's pages. */
 export async function settle(issuer: string, at = issuer): Promise<Person> {
   const browser = createHttpBrowser();
   const phone = phoneOf(issuer, at);
   try {
-    // The account page asks to sign in, and its sign-in page offers to register.
-    const signIn = await browser.get(`${issuer}/account/devices/add`);
-    const register = signIn.links.find((link) => link.includes('/register'));
-    if (!register) throw new Error(`no way to register at ${signIn.url}: ${signIn.text.slice(0, 300)}`);
-    let page = await browser.submit(await browser.get(register), '/register', { ...PERSON, name: 'Ada' });
+    let page = await browser.submit(await browser.get(`${issuer}/account/devices/add`), '/password', personOf(0));
     page = await browser.submit(page, '/account/devices/add');
     const link = /https?:\/\/[^\s"<>]+\/e\/1\.[\w-]{43}/.exec(page.body)?.[0];
     if (!link) throw new Error(`no enrolment link at ${page.url}: ${page.text.slice(0, 300)}`);
     const { confirmCode } = await phone.enrol(link);
     page = await browser.submit(page, '/confirm', { code: confirmCode });
     const knownCookie = browser.cookies.all().find(({ name }) => name === 'tandem-known')?.value;
-    if (!knownCookie) throw new Error(`the browser is not known after registering: ${page.text.slice(0, 300)}`);
+    if (!knownCookie) throw new Error(`the browser is not known after signing in: ${page.text.slice(0, 300)}`);
     return { phone, knownCookie };
   } finally {
     browser.close();
@@ -76,11 +72,11 @@ export async function qrSignIn(issuer: string, { phone, knownCookie }: Person): 
 }
 
 /** The same with a password, and the consent that the client needs. */
-export async function passwordSignIn(issuer: string): Promise<void> {
+export async function passwordSignIn(issuer: string, person: number): Promise<void> {
   const begun = await authorize(issuer);
   const page = expectStatus(await begun.client.request('GET', begun.interaction), 200, 'the sign-in page');
   const csrf = /name="csrf"[^>]*value="([^"]+)"/.exec(page.body)?.[1] ?? '';
   const headers = { ...FORM, origin: issuer };
-  const proven = await begun.client.request('POST', `${begun.interaction}/password`, { headers, body: form({ csrf, ...PERSON }) });
+  const proven = await begun.client.request('POST', `${begun.interaction}/password`, { headers, body: form({ csrf, ...personOf(person) }) });
   await finish(issuer, begun, proven);
 }

@@ -126,6 +126,7 @@ async function decide(watched: readonly Watched[], { phone }: Person): Promise<n
 export const waiting: Row = async (bench) => {
   const server = await startTandem(bench, { BENCH_DATABASE: await bench.databases.create(bench.databases.names[0]!) });
   try {
+    await server.call('people', 1);
     const person = await settle(server.issuer);
     const pages = await openPages(server, bench.pages);
     const before = await server.call('memory');
@@ -155,6 +156,7 @@ export const across: Row = async (bench) => {
   const first = await startTandem(bench, { BENCH_DATABASE: database });
   const second = await startTandem(bench, { BENCH_DATABASE: database, BENCH_KEY: String(first.facts['key']), BENCH_ISSUER: first.issuer });
   try {
+    await first.call('people', 1);
     const person = await settle(first.issuer, String(second.facts['address']));
     const watched = await watch(await openPages(first, bench.pages), first.issuer);
     await first.call('thaw');

@@ -4,6 +4,11 @@ import type { ClientMetadata, Configuration, Provider } from 'oidc-provider';
 export const SITE = { client_id: 'site', client_secret: 'bench-secret-bench-secret-bench-secret', redirect_uri: 'http://127.0.0.1:1/callback' };
 export const API = 'urn:bench:api';
 
+/** Credentials of one of the people that a server makes. */
+export function personOf(index: number): { email: string; password: string } {
+  return { email: `person${index}@example.com`, password: 'a long enough pass phrase of hers' };
+}
+
 export const CLIENTS: ClientMetadata[] = [
   {
     client_id: SITE.client_id,

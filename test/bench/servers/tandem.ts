@@ -1,6 +1,6 @@
 import { Provider } from 'oidc-provider';
 import { accounts, newEncryptionKey, openDatabase, qr, tandem } from '../../../src/index.ts';
-import { consentAtOnce, SHARED } from './clients.ts';
+import { consentAtOnce, personOf, SHARED } from './clients.ts';
 import { serve } from './serve.ts';
 
 /*
@@ -17,10 +17,12 @@ await serve(async (address) => {
   const clock = () => frozenAt ?? Date.now() - behind;
 
   const db = openDatabase(BENCH_DATABASE);
-  const t = tandem({ db, issuer, clock, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr()] });
+  const log = { debug() {}, info() {}, warn() {}, error: (fields: { error?: unknown }, message: string) => console.error(message, fields.error) };
+  const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr()] });
   await t.migrate();
-  const { resourceIndicators, ...features } = SHARED.features;
-  const provider = new Provider(issuer, t.configure({ ...SHARED, features: { ...features, resourceIndicators } }));
+  // Without it a password would need a consent page too, and the phone would win by less work.
+  const clients = SHARED.clients.map((client) => ({ ...client, tandem_consent: 'implicit' }));
+  const provider = new Provider(issuer, t.configure({ ...SHARED, clients }));
   provider.proxy = true;
   // The host's page that asks nothing, for the rows that measure the code flow alone.
   provider.use(async (ctx, next) => {
@@ -35,6 +37,9 @@ await serve(async (address) => {
     listener: provider.callback(),
     facts: { key: BENCH_KEY, address },
     calls: {
+      /** Makes accounts for the load, person0@… and so on; returns their ids. */
+      people: (count: number) =>
+        Promise.all(Array.from({ length: count }, async (_, index) => (await t.accounts!.register({ ...personOf(index), name: 'Ada' })).id)),
       freeze: () => {
         frozenAt = clock();
       },
