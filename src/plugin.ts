@@ -6,6 +6,7 @@ import { migrations } from '../migrations/index.ts';
 import { createAccounts, type AccountsService } from './accounts/accounts.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { createPasswordSignIn } from './accounts/sign-in.ts';
+import { createAudit, type AuditService } from './audit/audit.ts';
 import type { Context } from './context.ts';
 import { createDevices } from './devices/devices.ts';
 import type { AccountsFeature, Feature, QrFeature } from './features.ts';
@@ -68,6 +69,8 @@ export interface Tandem {
   };
   /** Tandem's own accounts, where they are on. */
   readonly accounts: AccountsService | undefined;
+  /** What happened, newest first. */
+  readonly audit: AuditService;
   /** Forgets what has expired, in small batches; runs by itself while a provider is attached. */
   sweep(): Promise<void>;
   /** Ends timers and open streams. The database stays yours. */
@@ -106,6 +109,7 @@ export function tandem(options: TandemOptions): Tandem {
   const methods: SignInMethod[] = [];
   const router = new Router();
 
+  const audit = createAudit(context);
   const accounts = accountsFeature && createAccounts(context, accountsFeature.options);
   const oidc = createOidc(context, {
     http,
@@ -177,6 +181,7 @@ export function tandem(options: TandemOptions): Tandem {
       return compose([...around, http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()]);
     },
     accounts,
+    audit,
     keys: { ...keys, refresh: refreshKeys },
     sweep,
     async close() {
