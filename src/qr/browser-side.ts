@@ -208,7 +208,7 @@ export function createBrowserSide({ context, services, store, codes, core, optio
       });
       if (!won) throw refusal(await ofPage(page));
       const amr = ['swk', 'user', 'mca', ...(provenLevel === 2 ? ['mfa'] : [])];
-      return { accountId, acr, amr, authTime: Math.floor(decidedAt / 1000) };
+      return { accountId, acr, amr, authTime: Math.floor(decidedAt / 1000), deviceId };
     },
   };
 }
