@@ -118,7 +118,7 @@ export function browserRoutes(
       ending: endingOf(transaction),
       base: `${issuer}/interaction/${encodeURIComponent(transaction.uid)}`,
       qr: drawn === undefined ? undefined : new Html(drawn),
-      link: link ?? '',
+      frame: link ?? '',
       code: service.typedCode(transaction),
       problem: problem ?? '',
     };
