@@ -1,4 +1,4 @@
-import type { ClientMetadata } from 'oidc-provider';
+import type { ClientMetadata, JWKS } from 'oidc-provider';
 
 /** The account pages, as a client of the provider that they belong to. */
 export const BUILT_IN_CLIENT = 'tandem-account';
@@ -7,7 +7,8 @@ export const BUILT_IN_CLIENT = 'tandem-account';
 export const returnUrl = (issuer: string): string => `${issuer}/account/return`;
 
 /** Signs in without tokens (`response_type=none`, OAuth 2.0 Multiple Response Types §4), and is never asked for consent. */
-export function builtInClient(issuer: string): ClientMetadata {
+export function builtInClient(issuer: string, jwks: JWKS | undefined): ClientMetadata {
+  const alg = algOf(jwks?.keys[0]);
   return {
     client_id: BUILT_IN_CLIENT,
     client_name: 'Account',
@@ -16,6 +17,15 @@ export function builtInClient(issuer: string): ClientMetadata {
     redirect_uris: [returnUrl(issuer)],
     post_logout_redirect_uris: [`${issuer}/account`],
     token_endpoint_auth_method: 'none',
-    id_token_signed_response_alg: 'ES256',
+    ...(alg && { id_token_signed_response_alg: alg }),
   };
+}
+
+/** It never gets an ID token, and is still refused where it names an algorithm that the provider has no key for. */
+function algOf(key: JWKS['keys'][number] | undefined): 'RS256' | 'ES256' | 'EdDSA' | undefined {
+  const { alg, kty, crv } = (key ?? {}) as { alg?: string; kty?: string; crv?: string };
+  if (alg) return alg as 'RS256';
+  if (kty === 'RSA') return 'RS256';
+  if (kty === 'EC' && crv === 'P-256') return 'ES256';
+  return kty === 'OKP' && crv === 'Ed25519' ? 'EdDSA' : undefined;
 }

@@ -56,7 +56,7 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
     jwks: host.jwks ?? parts.keys().jwks,
     cookies: mergeCookies(parts, host.cookies),
     clientDefaults: { ...(host.jwks ? {} : { id_token_signed_response_alg: 'ES256' as const }), ...host.clientDefaults },
-    clients: [...(host.clients ?? []), builtInClient(issuer)].map((client) => (accounts ? withSector(client) : client)),
+    clients: [...(host.clients ?? []), builtInClient(issuer, host.jwks)].map((client) => (accounts ? withSector(client) : client)),
     discovery: { ...SETTINGS.discovery, ...host.discovery },
     extraClientMetadata: {
       properties: [...new Set([...CLIENT_METADATA, ...(host.extraClientMetadata?.properties ?? [])])],

@@ -23,11 +23,14 @@ export function oidcRoutes(
   router: Router,
   { interactions, gate, methods }: { interactions: Interactions; gate: Gate; methods: readonly SignInMethod[] },
 ): OidcPages {
-  route(router, { method: 'GET', path: '/interaction/:uid', kind: 'page' }, async (ctx) => {
-    const details = await interactions.details(ctx);
-    if (details.prompt.name === 'consent') return consentPage(ctx, details);
-    return signInPage(ctx, details);
-  });
+  // Under two paths: a host with a sign-in page of its own at the first links to the second.
+  for (const path of ['/interaction/:uid', '/interaction/:uid/sign-in']) {
+    route(router, { method: 'GET', path, kind: 'page' }, async (ctx) => {
+      const details = await interactions.details(ctx);
+      if (details.prompt.name === 'consent') return consentPage(ctx, details);
+      return signInPage(ctx, details);
+    });
+  }
 
   route(router, { method: 'POST', path: '/interaction/:uid/consent', kind: 'form' }, async (ctx) => {
     await interactions.consent(ctx, await interactions.details(ctx));
