@@ -27,7 +27,7 @@ export interface RunningServer {
 /** Tandem on the database of `config`, without a network: what the command line works with. */
 export async function openTandem(config: Config, { issuer, log }: { issuer: string; log: Logger }) {
   const encryption = await encryptionKeys(config, log);
-  const knex = openDatabase(config.databaseUrl);
+  const knex = openDatabase(config.databaseUrl, { log });
   const t = tandem({
     db: knex,
     issuer,

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
-import { newEncryptionKey } from '../index.ts';
-import { openTandem, startServer } from './app.ts';
+import type { openTandem } from './app.ts';
 import { drawBox } from './box.ts';
 import { ConfigError, describeSettings, readConfig } from './config.ts';
 import { createLog } from './log.ts';
@@ -54,13 +53,18 @@ const commands: Readonly<Record<string, (options: { now: boolean; yes: boolean }
       ? 'the next keys sign from now on; running servers follow within a minute'
       : `the next keys sign from ${instant(activatesAt)}, when they have been published for long enough; --now does not wait`);
   }),
-  secret: () => console.log(newEncryptionKey()),
+  async secret() {
+    const { newEncryptionKey } = await import('../index.ts');
+    console.log(newEncryptionKey());
+  },
   help: () => console.log(HELP),
 };
 
 async function start() {
   const config = readConfig(process.env);
   const log = createLog({ level: config.logLevel, production: config.production });
+  // Loaded once the settings are known to be good, so that a mistake is answered at once and with nothing else.
+  const { startServer } = await import('./app.ts');
   const server = await startServer(config, { log, demoProgram });
 
   let stopping = false;
@@ -94,6 +98,7 @@ async function start() {
 async function withTandem(work: (opened: Awaited<ReturnType<typeof openTandem>>) => Promise<void>) {
   const config = readConfig(process.env);
   const log = createLog({ level: config.logLevel, production: config.production }, process.stderr);
+  const { openTandem } = await import('./app.ts');
   const opened = await openTandem(config, { issuer: config.issuer ?? `http://localhost:${config.port}`, log });
   try {
     await work(opened);

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import knexFactory, { type Knex } from 'knex';
+import type { Log } from '../log.ts';
 import { isBusy } from './sqlite.ts';
 
 const require = createRequire(import.meta.url);
@@ -19,22 +20,30 @@ interface SqliteConnection {
  *
  * @param url where the database is
  * @param options `pool`: how many connections a process may open (PostgreSQL and MySQL; default 10). SQLite always has one.
+ *   `log`: hears what knex has to say, which goes to the console otherwise.
  * @returns a knex instance; end it with `destroy()`
  * @throws Error when the URL names no database that Tandem knows
  */
-export function openDatabase(url: string, { pool = 10 }: { pool?: number } = {}): Knex {
+export function openDatabase(url: string, { pool = 10, log }: { pool?: number; log?: Log } = {}): Knex {
+  const logging = log && { log: knexLog(log) };
   const scheme = /^([a-z]+):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === 'sqlite') return openSqlite(url.slice('sqlite:'.length));
+  if (scheme === 'sqlite') return openSqlite(url.slice('sqlite:'.length), logging);
   if (scheme === 'postgres' || scheme === 'postgresql') {
-    return knexFactory({ client: 'pg', connection: { connectionString: url, keepAlive: true }, pool: { min: 0, max: pool } });
+    return knexFactory({ client: 'pg', connection: { connectionString: url, keepAlive: true }, pool: { min: 0, max: pool }, ...logging });
   }
   if (scheme === 'mysql' || scheme === 'mariadb') {
-    return knexFactory({ client: 'mysql2', connection: mysqlConnection(url), pool: { min: 0, max: pool } });
+    return knexFactory({ client: 'mysql2', connection: mysqlConnection(url), pool: { min: 0, max: pool }, ...logging });
   }
   throw new Error('a database URL starts with sqlite:, postgres: or mysql:');
 }
 
-function openSqlite(path: string): Knex {
+function knexLog(log: Log): Knex.Logger {
+  const tell = (level: 'warn' | 'debug') => (message: unknown) => log[level]({}, `knex: ${String(message).split('\n', 1)[0]}`);
+  // What fails is told by the error that is thrown; knex's word on it is only a hint.
+  return { error: tell('warn'), warn: tell('warn'), deprecate: tell('debug'), debug: tell('debug') };
+}
+
+function openSqlite(path: string, logging?: Pick<Knex.Config, 'log'>): Knex {
   const filename = path.replace(/^\/\/(?=\/|\.)/, '');
   if (filename === '') throw new Error('sqlite: needs a path, as in sqlite:./data/tandem.sqlite');
   if (filename !== ':memory:') mkdirSync(dirname(filename), { recursive: true });
@@ -43,6 +52,7 @@ function openSqlite(path: string): Knex {
     connection: { filename },
     useNullAsDefault: true,
     pool: { min: 1, max: 1, idleTimeoutMillis: 2 ** 31 - 1, afterCreate: setUpSqlite },
+    ...logging,
   });
   // Libraries that look at a knex instance tell its kind by this name.
   (knex.client as { config: Knex.Config }).config.client = 'better-sqlite3';

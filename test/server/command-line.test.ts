@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { newEncryptionKey } from '../../src/index.ts';
+import { run, temporaryFolder } from './program.ts';
+
+describe('the command line', function () {
+  this.timeout(60_000);
+  const folder = temporaryFolder();
+
+  it('prints a new encryption key', async () => {
+    const program = run(['secret']);
+    assert.equal(await program.ended(), 0);
+    assert.match(program.output(), /^[\w-]{43}\n$/);
+    assert.equal(Buffer.from(program.output().trim(), 'base64url').byteLength, 32);
+  });
+
+  it('prints its commands and every setting', async () => {
+    const program = run(['help']);
+    assert.equal(await program.ended(), 0);
+    for (const word of ['keys rotate', 'rollback', 'ENCRYPTION_KEY', 'TRUST_PROXY']) assert.ok(program.output().includes(word), word);
+  });
+
+  const mistakes: Array<[title: string, args: string[], env: Record<string, string>, expected: RegExp]> = [
+    ['a bad setting', ['start'], { PORT: 'eighty' }, /^PORT: must be a port number\n$/],
+    ['production without an encryption key', [], { NODE_ENV: 'production', ISSUER: 'https://id.example.com' }, /^ENCRYPTION_KEY: .*tandem secret/],
+    ['production without an issuer', [], { NODE_ENV: 'production', ENCRYPTION_KEY: newEncryptionKey() }, /^ISSUER: /],
+    ['an unknown command', ['serve'], {}, /^there is no command "serve"; tandem help/],
+    ['an unknown option', ['keys', 'rotate', '--soon'], {}, /--soon/],
+    ['a rollback that nobody confirmed', ['rollback'], { DATABASE_URL: 'sqlite::memory:' }, /--yes/],
+    ['a database that does not answer', ['migrate'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', ENCRYPTION_KEY: newEncryptionKey(), LOG_LEVEL: 'fatal' }, /^DATABASE_URL: .*ECONNREFUSED/],
+  ];
+  for (const [title, args, env, expected] of mistakes) {
+    it(`stops at ${title}, with one line`, async () => {
+      const program = run(args, env);
+      assert.equal(await program.ended(), 1);
+      assert.match(program.errors(), expected);
+      assert.equal(program.errors().trim().split('\n').length, 1, program.errors());
+      assert.equal(program.output(), '');
+    });
+  }
+
+  it('names a taken port, a missing certificate and a bad file of clients', async () => {
+    const blocker = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => blocker.once('listening', resolve));
+    const port = String((blocker.address() as AddressInfo).port);
+    const base = { DATABASE_URL: folder.url('mistakes.sqlite'), DEMO: 'false', PORT: '0' };
+    await writeFile(folder.path('clients.json'), '[{"client_name":"no id"}]');
+    const programs = [
+      [run([], { ...base, PORT: port }), /^PORT: \d+ is taken/m],
+      [run([], { ...base, TLS_CERT: folder.path('none.pem'), TLS_KEY: folder.path('none.pem') }), /^TLS_CERT: .* cannot be read \(ENOENT\)/m],
+      [run([], { ...base, CLIENTS_FILE: folder.path('clients.json') }), /^CLIENTS_FILE: .*client_id$/m],
+      [run([], { ...base, CLIENTS_FILE: folder.path('none.json') }), /^CLIENTS_FILE: .*ENOENT/m],
+    ] as const;
+    for (const [program, expected] of programs) {
+      assert.equal(await program.ended(), 1);
+      assert.match(program.errors(), expected);
+      assert.ok(!/^\s+at /m.test(program.errors()), 'no stack trace');
+    }
+    blocker.close();
+  });
+
+  it('serves in development on a key of its own making, stops on a signal, and starts again on the same', async () => {
+    const env = { DATABASE_URL: folder.url('development.sqlite'), PORT: '0', DEMO: 'false' };
+    const file = folder.path('encryption.key');
+    const kids: string[][] = [];
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const program = run(['start'], env);
+      const { issuer } = await program.ready();
+      const { keys } = (await (await fetch(`${issuer}/jwks`)).json()) as { keys: Array<{ kid: string }> };
+      kids.push(keys.map(({ kid }) => kid).sort());
+      program.kill(signal);
+      assert.equal(await program.ended(), 0, program.errors());
+      assert.match(program.output(), /stopping/);
+      assert.equal(/made an encryption key/.test(program.output()), signal === 'SIGTERM');
+      await assert.rejects(fetch(`${issuer}/jwks`));
+    }
+    assert.deepEqual(kids[0], kids[1]);
+    assert.equal(((await stat(file)).mode & 0o777).toString(8), '600');
+    assert.equal((await readFile(file, 'utf8')).trim().length, 43);
+  });
+
+  it('says which setting is wrong when the database was written under another key', async () => {
+    const program = run(['keys', 'list'], { DATABASE_URL: folder.url('development.sqlite'), ENCRYPTION_KEY: newEncryptionKey() });
+    assert.equal(await program.ended(), 1);
+    assert.match(program.errors(), /^ENCRYPTION_KEY: the database was written under another key/);
+  });
+
+  it('migrates, lists and rotates keys, and rolls back', async () => {
+    const env = { DATABASE_URL: folder.url('commands.sqlite'), LOG_LEVEL: 'error' };
+    async function tell(...args: string[]) {
+      const program = run(args, env);
+      assert.equal(await program.ended(), 0, program.errors());
+      return program.output();
+    }
+    await tell('migrate');
+    assert.match(await tell('keys', 'rotate'), /sign from 20\d\d-/);
+    const before = (await tell('keys', 'list')).trim().split('\n');
+    assert.equal(before.length, 8);
+    assert.equal(before.filter((line) => line.includes('signs from')).length, 4);
+    assert.match(await tell('keys', 'rotate', '--now'), /from now on/);
+    const after = await tell('keys', 'list');
+    assert.equal(after.match(/retired/g)?.length, 4);
+    assert.match(after, /published until/);
+    assert.match(await tell('rollback', '--yes'), /taken back/);
+  });
+
+  it('logs JSON in production, and no secret', async () => {
+    const key = newEncryptionKey();
+    const env = { NODE_ENV: 'production', ENCRYPTION_KEY: key, ISSUER: 'http://localhost:3000', HOST: '127.0.0.1', PORT: '0', DATABASE_URL: folder.url('production.sqlite'), LOG_LEVEL: 'trace' };
+    const program = run(['start'], env);
+    const { issuer, demo } = await program.ready();
+    assert.equal(issuer, 'http://localhost:3000');
+    assert.equal(demo, undefined);
+    program.kill('SIGTERM');
+    assert.equal(await program.ended(), 0);
+    const lines = program.output().trim().split('\n');
+    for (const line of lines) assert.equal(typeof (JSON.parse(line) as { level: number }).level, 'number');
+    assert.ok(!program.output().includes(key) && !program.errors().includes(key));
+  });
+});
