@@ -1,5 +1,6 @@
 import type { AdapterConstructor, AdapterFactory, Client, ClientMetadata, Configuration, FindAccount, JWKS, KoaContextWithOIDC } from 'oidc-provider';
 import { BUILT_IN_CLIENT, builtInClient } from './built-in-client.ts';
+import type { Log } from '../lib/log.ts';
 import { assertAcrClaims } from './claims-parameter.ts';
 import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from './defaults.ts';
 import type { GrantLoader } from './grants.ts';
@@ -12,6 +13,7 @@ import { OPAQUE_SECTOR, sectorUri } from './subjects.ts';
 /** What Tandem puts into a provider's configuration. */
 export interface ConfigurationParts {
   readonly issuer: string;
+  readonly log: Log;
   readonly pages: ProviderPages;
   readonly resources: Resources;
   readonly loadExistingGrant: GrantLoader;
@@ -26,6 +28,16 @@ export interface ConfigurationParts {
   } | undefined;
 }
 
+/** All that the library reads at the top level; anything else it ignores without a word. */
+const KNOWN_KEYS: ReadonlySet<string> = new Set<keyof Configuration>([
+  'acrValues', 'adapter', 'allowOmittingSingleRegisteredRedirectUri', 'acceptQueryParamAccessTokens', 'assertJwtClientAuthClaimsAndHeader',
+  'claims', 'clientAuthMethods', 'clientBasedCORS', 'clientDefaults', 'clients', 'clockTolerance', 'conformIdTokenClaims', 'cookies',
+  'discovery', 'enableHttpPostMethods', 'enabledJWA', 'expiresWithSession', 'extraClientMetadata', 'extraParams', 'extraTokenClaims',
+  'features', 'fetch', 'fetchResponseBodyLimits', 'findAccount', 'formats', 'interactions', 'issueRefreshToken', 'jwks',
+  'loadExistingGrant', 'pairwiseIdentifier', 'pkce', 'renderError', 'responseTypes', 'revokeGrantPolicy', 'rotateRefreshToken', 'routes',
+  'scopes', 'sectorIdentifierUriValidate', 'subjectTypes', 'ttl',
+]);
+
 type Features = NonNullable<Configuration['features']>;
 
 /**
@@ -36,6 +48,7 @@ type Features = NonNullable<Configuration['features']>;
  */
 export function mergeConfiguration(parts: ConfigurationParts, host: Configuration = {}): Configuration {
   refuseClashes(parts, host);
+  for (const key of Object.keys(host)) if (!KNOWN_KEYS.has(key)) parts.log.warn({ key }, 'oidc-provider has no such setting, and ignores it');
   const { issuer, accounts, pages } = parts;
   const claims = mergeClaims(host.claims);
   const scopes = new Set([...SETTINGS.scopes, ...(host.scopes ?? [])]);

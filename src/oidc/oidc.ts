@@ -50,6 +50,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       return mergeConfiguration(
         {
           issuer,
+          log,
           pages,
           resources,
           adapter,
