@@ -136,11 +136,12 @@ export function tandem(options: TandemOptions): Tandem {
   }
 
   if (qrFeature) {
-    const directory = qrFeature.options.accounts ?? accounts;
+    const { accounts: hostAccounts, ...qrOptions } = qrFeature.options;
+    const directory = hostAccounts ?? accounts;
     if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
     const devices = createDevices(context, { ...rooms, name: options.theme?.name });
-    const qr = createQr(context, { ...rooms, devices: devices.service });
+    const qr = createQr(context, { ...qrOptions, ...rooms, devices: devices.service });
     devices.routes(router);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
     qr.routes(router, oidc.interactions);

@@ -12,6 +12,8 @@ import { CONFIRM_TRIES, type QrTransaction } from './store.ts';
 export const LIVE_PER_BROWSER = 3;
 /** Transactions that one address may start in a minute; renewals of a page that is open do not count. */
 const STARTS_PER_MINUTE = 30;
+/** How often a start looks for a free place that other pages of the same browser keep taking. */
+const ROUNDS = 5;
 /** How long a page may renew its QR by itself, in milliseconds; then it waits for a click. */
 export const RENEW_FOR = 10 * 60_000;
 
@@ -134,7 +136,8 @@ export function createBrowserSide({ context, services, store, codes, core, optio
           return await insert(start, slot, firstStartedAt);
         } catch (error) {
           // Another page of this browser took the slot meanwhile: look again.
-          if (!db.isUniqueViolation(error) || round >= 2 * LIVE_PER_BROWSER) throw error;
+          if (!db.isUniqueViolation(error)) throw error;
+          if (round >= ROUNDS) throw new AppError('rate_limited', 'too many sign-ins start at once in this browser', { retryAfter: 1 });
         }
       }
     },

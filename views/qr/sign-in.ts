@@ -22,6 +22,15 @@ interface Refusal {
   readonly reason?: string;
 }
 
+/** Two pages that were opened at the very same time each got a cookie, and one of them lost: loaded again, it has the other's. */
+function reloadOnce(): boolean {
+  const key = `tandem-reloaded ${location.pathname}`;
+  if (sessionStorage.getItem(key)) return false;
+  sessionStorage.setItem(key, '1');
+  location.reload();
+  return true;
+}
+
 /** Draws the text as one path: dark on white with a quiet zone of four modules, whatever the theme. */
 function draw(svg: Element, text: string) {
   const { modules } = create(text, { errorCorrectionLevel: 'M' });
@@ -103,6 +112,7 @@ function panel(root: HTMLElement) {
     if (!renew) show('starting');
     try {
       const { ok, status, body } = await post('/qr/start', renew ? { renew: '1' } : {});
+      if (status === 403 && reloadOnce()) return;
       if (!ok) return end(status === 429 ? 'busy' : renew && status === 410 ? 'expired' : 'failed');
       const news = body as News;
       interval = news.interval ?? interval;
