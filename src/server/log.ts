@@ -3,7 +3,7 @@ import type { DestinationStream, Logger } from 'pino';
 
 /** Members that are never written, wherever they are in what is logged (two levels deep). */
 const SECRET = [
-  'password', 'secret', 'client_secret', 'token', 'access_token', 'refresh_token', 'id_token', 'code', 'ticket', 'cookie', 'authorization', 'secrets',
+  'password', 'secret', 'client_secret', 'token', 'access_token', 'refresh_token', 'id_token', 'ticket', 'cookie', 'authorization', 'secrets',
 ];
 const LEVELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
 
@@ -15,7 +15,8 @@ export function createLog({ level, production }: { level: string; production: bo
       base: undefined as never,
       timestamp: stdTimeFunctions.isoTime,
       serializers: { error: describeError, err: describeError },
-      redact: { paths: SECRET.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[secret]' },
+      // A `code` is a secret, but for that of an error.
+      redact: { paths: [...SECRET.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), 'code', 'body.code', 'query.code'], censor: '[secret]' },
     },
     production ? out : { write: (line) => out.write(readable(line)) },
   );
