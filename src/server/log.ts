@@ -31,9 +31,9 @@ function describeError(error: unknown): object {
 }
 
 function readable(line: string): string {
-  const { level, time, msg, error, err, ...fields } = JSON.parse(line) as Record<string, unknown> & { level: number; time: string };
+  const { level, time, msg, error, err, ...fields } = JSON.parse(line) as Record<string, unknown> & { level: number; time: string; msg?: string };
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join('');
   const problem = (error ?? err) as { stack?: string; message?: string } | undefined;
   const stack = problem ? `\n  ${(problem.stack ?? problem.message ?? '').replaceAll('\n', '\n  ')}` : '';
-  return `${time.slice(11, 19)} ${(LEVELS[level] ?? '').padEnd(5)} ${String(msg ?? '')}${rest}${stack}\n`;
+  return `${time.slice(11, 19)} ${(LEVELS[level] ?? '').padEnd(5)} ${msg ?? ''}${rest}${stack}\n`;
 }
