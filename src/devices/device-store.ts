@@ -72,6 +72,12 @@ export type DeviceStore = ReturnType<typeof createDeviceStore>;
 
 export function createDeviceStore({ db, clock }: { db: Database; clock: () => number }) {
   const byId = db.statement<Row>(`select ${COLUMNS} from tandem_devices where id = ?`);
+  // SQLite has one writer at a time, and so nothing to lock.
+  const byIdLocked = db.statement<Row>({
+    sqlite: `select ${COLUMNS} from tandem_devices where id = ?`,
+    postgres: `select ${COLUMNS} from tandem_devices where id = ? for update`,
+    mysql: `select ${COLUMNS} from tandem_devices where id = ? for update`,
+  });
   const byKid = db.statement<Row>(`select ${COLUMNS} from tandem_devices where kid = ?`);
   const ofAccount = db.statement<Row>(
     `select ${COLUMNS} from tandem_devices where account_id = ? and state = 'active' order by created_at, id`,
@@ -120,6 +126,12 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   return {
     async find(id: string, tx?: Transaction): Promise<DeviceRecord | undefined> {
       const row = await byId.get([id], tx);
+      return row && record(row);
+    },
+
+    /** The device, which nobody else can change until `tx` ends. */
+    async lock(id: string, tx: Transaction): Promise<DeviceRecord | undefined> {
+      const row = await byIdLocked.get([id], tx);
       return row && record(row);
     },
 

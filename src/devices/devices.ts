@@ -28,7 +28,10 @@ export interface Devices {
    * @throws AppError `invalid_request`, `invalid_signature`, `invalid_nonce`, `replayed`, `device_pending`, `device_revoked`
    */
   verify(body: string, options: VerifyOptions): Promise<SignedCall>;
-  /** The device, where it is active; ask again inside the transaction that relies on it. */
+  /**
+   * The device, where it is active; ask again inside the transaction that relies on it. There it stays active until the
+   * transaction ends: a revocation at the same time waits, and then finds what was written.
+   */
   usable(deviceId: string, tx?: Transaction): Promise<Device | undefined>;
   /** The active devices of an account, oldest first. */
   list(accountId: string): Promise<Device[]>;
@@ -76,11 +79,11 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   );
 
   const service: Devices = {
-    verify: verification.verify,
-    usable: devices.usable,
-    list: devices.list,
-    revoke: devices.revoke,
-    liftCap: devices.liftCap,
+    verify: (body, expected) => verification.verify(body, expected),
+    usable: (deviceId, tx) => devices.usable(deviceId, tx),
+    list: (accountId) => devices.list(accountId),
+    revoke: (accountId, deviceId, reason, address) => devices.revoke(accountId, deviceId, reason, address),
+    liftCap: (accountId, tx) => devices.liftCap(accountId, tx),
     sweep: () => sweeper.sweep(),
   };
 

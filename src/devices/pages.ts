@@ -6,6 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Clock } from '../context.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { route } from '../lib/http/route.ts';
+import { describeBrowser } from '../lib/http/user-agent.ts';
 import { Html } from '../lib/views/html.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
@@ -62,7 +63,7 @@ export function devicePages(
     views.render(
       ctx,
       'devices/enrol',
-      { status, enrolment: link, qr, problem, path, list: LIST, add: ADD, minutes: Math.ceil(status.expiresIn / 60) },
+      { status, enrolment: link, qr, problem, path, list: LIST, add: ADD, mobile: describeBrowser(ctx).mobile, minutes: Math.ceil(status.expiresIn / 60) },
       { status: problem ? 422 : 200, scripts: ['enrol'], title: views.text(ctx, 'devices.add_title') },
     );
   }

@@ -24,7 +24,7 @@ export type DeviceService = ReturnType<typeof createDeviceService>;
 export function createDeviceService({ db, clock, events, store }: Pick<Context, 'db' | 'clock' | 'events'> & { store: DeviceStore }) {
   /** A device of this account; those of others do not exist for it. */
   async function own(accountId: string, deviceId: string, tx?: Transaction): Promise<Device> {
-    const device = await store.find(deviceId, tx);
+    const device = tx ? await store.lock(deviceId, tx) : await store.find(deviceId);
     if (!device || device.accountId !== accountId || device.state !== 'active') throw new AppError('not_found', 'there is no such device');
     return publicDevice(device);
   }
@@ -39,9 +39,12 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
   return {
     revokeIn: revoke,
 
-    /** The device, where it is active; ask inside the transaction that relies on it. */
+    /**
+     * The device, where it is active. Inside `tx` it stays so until that ends: a revocation at the same time waits, and
+     * then finds what `tx` wrote. Ask for the device before anything that its revocation changes, or the two may deadlock.
+     */
     async usable(deviceId: string, tx?: Transaction): Promise<Device | undefined> {
-      const device = await store.find(deviceId, tx);
+      const device = tx ? await store.lock(deviceId, tx) : await store.find(deviceId);
       return device?.state === 'active' ? publicDevice(device) : undefined;
     },
 

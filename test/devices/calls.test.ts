@@ -235,6 +235,7 @@ onEachDatabase('calls that phones sign', (database) => {
       'another port': { origin: 'http://127.0.0.1:1' },
       'another rpId': { rpId: 'evil.example' },
       'another challenge': { challenge: 'AAAA' },
+      'a frame of another site': { crossOrigin: true },
       'a registration': { type: 'webauthn.create' },
       'nobody present': { userPresent: false },
       'an unverified user': { userVerified: false },

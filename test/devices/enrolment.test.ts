@@ -236,6 +236,16 @@ onEachDatabase('enrolling a phone', (database) => {
     assert.equal((await t.service.list(other))[0]?.levelCap, 2);
   });
 
+  it('gives an account no more than twenty tickets an hour', async () => {
+    const browser = t.browser(someone());
+    for (let index = 0; index < 20; index += 1) await t.start(browser);
+    const page = await browser.get(`${t.issuer}/account/devices/add`);
+    const refused = await browser.submit(page, 'Show the code');
+    assert.equal(refused.status, 429);
+    assert.ok(Number(refused.headers['retry-after']) > 0);
+    assert.ok(await t.start(t.browser(someone())));
+  });
+
   it('refuses a key that is a device already', async () => {
     const browser = t.browser(someone());
     const phone = await t.enrolled({ by: browser });
@@ -277,6 +287,7 @@ onEachDatabase('enrolling a phone', (database) => {
       'another rpId': { rpId: 'evil.example' },
       'another challenge': { challenge: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
       'an assertion': { type: 'webauthn.get' },
+      'a frame of another site': { crossOrigin: true },
       'nobody present': { userPresent: false },
     })) {
       it(`refuses a credential made for ${what}`, async () => {
@@ -314,6 +325,11 @@ onEachDatabase('enrolling a phone', (database) => {
       const answer = await t.browser('', { headers: { 'user-agent': PHONE_AGENT } }).get(link, { follow: false });
       assert.equal(answer.status, 303);
       assert.equal(answer.headers.location, `${t.issuer}/phone#${encodeURIComponent(link)}`);
+    });
+
+    it('is a button on the page itself, where that is open on the phone', async () => {
+      const { page, link } = await t.start(t.browser(someone(), { headers: { 'user-agent': PHONE_AGENT } }));
+      assert.ok(page.links.includes(link));
     });
 
     it('is not found when it is none', async () => {

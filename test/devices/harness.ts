@@ -76,7 +76,8 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
   const router = new Router();
   routes(router);
   app.use(http.middleware).use(http.views.assets).use(router.routes()).use(methodNotAllowed());
-  server.on('request', app.callback());
+  const handle = app.callback();
+  server.on('request', (request, response) => void handle(request, response));
   const browsers: HttpBrowser[] = [];
 
   /** A browser in which somebody is signed in. */

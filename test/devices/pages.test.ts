@@ -92,6 +92,25 @@ onEachDatabase('the pages of an account’s phones', (database) => {
     assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
   });
 
+  it('lets a transaction that found a phone usable end before the phone is revoked', async () => {
+    const account = someone();
+    await t.enrolled({ by: t.browser(account) });
+    const [device] = await t.service.list(account);
+    const order: string[] = [];
+    let found = () => {};
+    const revoked = new Promise<void>((resolve) => (found = resolve))
+      .then(() => t.service.revoke(account, device!.id, 'lost'))
+      .then(() => order.push('revoked'));
+    await t.db.transaction(async (tx) => {
+      assert.ok(await t.service.usable(device!.id, tx));
+      found();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      order.push('used');
+    });
+    await revoked;
+    assert.deepEqual(order, ['used', 'revoked']);
+  });
+
   it('shows and changes nothing of another account', async () => {
     const [account, other] = [someone(), someone()];
     await t.enrolled({ by: t.browser(account) });

@@ -91,6 +91,22 @@ onEachDatabase('phones at a whole provider', (database) => {
     assert.equal((await phone.status()).state, 'revoked');
   });
 
+  it('enrol at a provider that is mounted under a path', async () => {
+    const mounted = await startTandem(database, { mount: '/oidc' });
+    try {
+      const { email, password } = await mounted.registerAccount();
+      const desk = browser();
+      const phone = createVirtualPhone({ issuer: mounted.issuer, userVerifying: true });
+      const signedIn = await desk.submit(await desk.get(mounted.url('/account/devices/add')), '/password', { email, password });
+      const done = await enrol(desk, signedIn, phone);
+      assert.equal(done.url, mounted.url('/account/devices?done=added'));
+      assert.equal((await phone.status()).userVerifying, true);
+      assert.equal((await desk.get(phone.account.issuer + '/e/2.x')).status, 404);
+    } finally {
+      await mounted.close();
+    }
+  });
+
   it('notes each step in the audit log', async () => {
     const { accountId, email, password } = await t.registerAccount();
     const desk = browser();

@@ -7,6 +7,8 @@ export interface AuthenticatorTamper {
   rpId?: string;
   type?: string;
   challenge?: string;
+  /** Runs inside a frame of another site. */
+  crossOrigin?: boolean;
   userPresent?: boolean;
   userVerified?: boolean;
   signCount?: number;
@@ -91,7 +93,7 @@ export function createSoftwareAuthenticator(origin: string): SoftwareAuthenticat
         type: tamper.type ?? type,
         challenge: tamper.challenge ?? challenge,
         origin: tamper.origin ?? origin,
-        crossOrigin: false,
+        crossOrigin: tamper.crossOrigin ?? false,
       }),
     );
   }

@@ -20,7 +20,7 @@ function follow(page: HTMLElement) {
   if (link) draw(page, link);
   show();
   const clock = setInterval(tick, 1000);
-  let poll = setTimeout(ask, POLL_MS);
+  let poll = setTimeout(() => void ask(), POLL_MS);
   // A page that was in the background asks at once when it is looked at again.
   document.addEventListener('visibilitychange', () => {
     if (document.hidden || ENDED.includes(state)) return;
@@ -64,7 +64,7 @@ function follow(page: HTMLElement) {
 
   function again() {
     clearTimeout(poll);
-    poll = setTimeout(ask, POLL_MS);
+    poll = setTimeout(() => void ask(), POLL_MS);
   }
 
   function move(next: string) {
