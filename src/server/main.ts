@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import type { openTandem } from './app.ts';
 import { drawBox } from './box.ts';
