@@ -36,7 +36,8 @@ export interface AcrRequest {
  */
 export function requestedAcr(params: Readonly<Record<string, unknown>>): AcrRequest | undefined {
   const claim = acrClaim(params.claims);
-  const fromClaim = [claim?.value, ...(Array.isArray(claim?.values) ? claim.values : [])].filter((value) => typeof value === 'string');
+  const named = [claim?.value, ...((Array.isArray(claim?.values) ? claim.values : []) as unknown[])];
+  const fromClaim = named.filter((value): value is string => typeof value === 'string');
   if (claim?.essential === true && fromClaim.length) return { values: fromClaim, essential: true };
   const voluntary = typeof params.acr_values === 'string' ? params.acr_values.split(' ').filter(Boolean) : [];
   const values = voluntary.length ? voluntary : fromClaim;

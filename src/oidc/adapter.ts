@@ -138,8 +138,8 @@ function prepare(db: Database) {
   return {
     insert: db.statement(insert),
     renew: db.statement('UPDATE tandem_oidc SET saved_at = ?, expires_at = ? WHERE id = ? AND expires_at <= ?'),
-    upsert: db.statement({ sqlite: onConflict, postgres: onConflict, mysql: onDuplicate }),
-    find: db.statement<Row>(`${select} WHERE id = ?`),
+    upsert: db.statement({ sqlite: onConflict, postgres: onConflict, mysql: onDuplicate }, { gather: 'rows' }),
+    find: db.statement<Row>(`${select} WHERE id = ?`, { gather: 'keys' }),
     findByUid: db.statement<Row>(`${select} WHERE uid_hash = ? AND model = ? ORDER BY saved_at DESC LIMIT 1`),
     findByUserCode: db.statement<Row>(`${select} WHERE user_code_hash = ? AND model = ? ORDER BY saved_at DESC LIMIT 1`),
     consume: db.statement(

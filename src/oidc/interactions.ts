@@ -137,7 +137,7 @@ export function createInteractions(
     },
 
     async scopes(ctx, details) {
-      const scopes = String(details.params['scope'] ?? '').split(' ').filter(Boolean);
+      const scopes = scopesOf(details);
       return scopes.flatMap((scope) => {
         const description = STANDARD_SCOPES.has(scope) ? views.text(ctx, `oidc.scope_${scope}`) : describeScope(resources, scope);
         // What nobody knows is granted to nobody.
@@ -166,7 +166,7 @@ export function createInteractions(
 
     async consent(ctx, details) {
       if (details.prompt.name !== 'consent' || !details.accountId) throw new AppError('conflict', 'no consent is due');
-      const scopes = String(details.params['scope'] ?? '').split(' ').filter(Boolean);
+      const scopes = scopesOf(details);
       await tell((tx) => events.emit(tx, 'consent.granted', { scopes, accountId: details.accountId, clientId: details.clientId }));
       await finish(ctx, { consent: { all: true } } as InteractionResults);
     },
@@ -202,5 +202,7 @@ function parse(json: string): Record<string, unknown> | undefined {
     return undefined;
   }
 }
+
+const scopesOf = ({ params }: InteractionDetails) => (text(params['scope']) ?? '').split(' ').filter(Boolean);
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);

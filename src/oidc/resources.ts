@@ -17,7 +17,8 @@ export type Resources = Readonly<Record<string, Resource>>;
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
 function allowedScopes(client: Client, indicator: string, resource: Resource): string[] {
   const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
-  return Array.isArray(allowed) ? allowed.filter((scope) => typeof scope === 'string' && Object.hasOwn(resource.scopes, scope)) : [];
+  if (!Array.isArray(allowed)) return [];
+  return allowed.filter((scope): scope is string => typeof scope === 'string' && Object.hasOwn(resource.scopes, scope));
 }
 
 const asked = (ctx: KoaContextWithOIDC) => [...ctx.oidc.requestParamScopes];
