@@ -49,6 +49,7 @@ export function createQrService(context: Context, services: QrServices, options:
 
     /** Makes this the one stream of its transaction: those of other pages and processes hear that they no longer are. */
     async openStream({ id, state, reason, expiresAt }: QrTransaction, stream: string): Promise<void> {
+      await wakeups.ready();
       await db.transaction(async (tx) => {
         await store.openStream(id, stream, tx);
         await wakeups.announce({ id, state, reason, expiresAt, stream }, tx);

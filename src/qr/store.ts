@@ -34,6 +34,8 @@ export interface QrTransaction extends NewTransaction {
   readonly startedAt: number;
   readonly changedAt: number;
   readonly expiresAt: number;
+  /** The one event stream that may wait for it. */
+  readonly stream: string | undefined;
   readonly deviceId: string | undefined;
   readonly accountId: string | undefined;
   readonly via: Via | undefined;
@@ -77,6 +79,7 @@ interface Row {
   started_at: number;
   changed_at: number;
   expires_at: number;
+  stream: string | null;
   device_id: string | null;
   account_id: string | null;
   via: Via | null;
@@ -90,7 +93,7 @@ interface Row {
 }
 
 const COLUMNS = `id, state, reason, purpose, uid, cid, browser_hash, slot, client_id, expected_account, policy, known_accounts, is_static,
-  level, facts, code_hash, first_started_at, started_at, changed_at, expires_at, device_id, account_id, via, code_due, challenge, request,
+  level, facts, code_hash, first_started_at, started_at, changed_at, expires_at, stream, device_id, account_id, via, code_due, challenge, request,
   decided_at, proven_level, confirm_hash, confirm_tries`;
 
 /** Wrong confirm codes after which a transaction is denied. */
@@ -179,7 +182,7 @@ export function createQrStore({ db, clock }: { db: Database; clock: () => number
         tx,
       );
       return {
-        ...t, state: 'pending', startedAt: now, changedAt: now, expiresAt, reason: undefined, deviceId: undefined, accountId: undefined,
+        ...t, state: 'pending', startedAt: now, changedAt: now, expiresAt, reason: undefined, stream: undefined, deviceId: undefined, accountId: undefined,
         via: undefined, codeDue: false, challenge: undefined, request: undefined, decidedAt: undefined, provenLevel: 1,
         confirmHash: undefined, confirmTries: 0,
       };
@@ -273,6 +276,7 @@ function toTransaction(row: Row): QrTransaction {
     startedAt: row.started_at,
     changedAt: row.changed_at,
     expiresAt: row.expires_at,
+    stream: row.stream ?? undefined,
     deviceId: row.device_id ?? undefined,
     accountId: row.account_id ?? undefined,
     via: row.via ?? undefined,

@@ -37,6 +37,9 @@ interface Waiting {
   expiresAt: number;
   n: number;
   slot: Set<Waiting> | undefined;
+  /** True once the database knows this stream as the one of its transaction. */
+  named: boolean;
+  closed: boolean;
   stop: () => void;
 }
 
@@ -87,22 +90,41 @@ export function createWaitingPages(service: QrService, { clock, log }: Pick<Cont
   async function refresh(page: Waiting) {
     try {
       const transaction = await service.reload(page.id);
-      if (transaction) hear(page, { ...transaction, stream: undefined });
-      else page.stream.close();
+      if (page.closed) return;
+      if (!transaction) return page.stream.close();
+      if (page.named && transaction.stream !== page.token) {
+        page.stream.send('elsewhere', '');
+        return page.stream.close();
+      }
+      hear(page, { ...transaction, stream: undefined });
     } catch (error) {
-      log.warn({ error }, 'could not look after a waiting QR page');
+      complain(page, error);
     }
   }
 
+  function complain(page: Waiting, error: unknown) {
+    // A page that has gone, as when the process ends, misses nothing.
+    if (!page.closed) log.warn({ error }, 'could not look after a waiting QR page');
+  }
+
   function hear(page: Waiting, change: Change) {
-    if (change.stream !== undefined && change.stream !== page.token) {
-      page.stream.send('elsewhere', '');
-      return page.stream.close();
-    }
+    // News of streams may overtake one another; which is the last, the database knows.
+    if (change.stream !== undefined && change.stream !== page.token && page.named) void refresh(page);
     if (RANK[change.state] <= RANK[page.state]) return;
     page.state = change.state;
     page.expiresAt = change.expiresAt;
     tell(page, change.reason);
+  }
+
+  /** Makes this the one stream; then reads again, so that nothing is missed that happened before this process listened. */
+  async function name(page: Waiting, transaction: QrTransaction) {
+    try {
+      await service.openStream(transaction, page.token);
+      page.named = true;
+      await refresh(page);
+    } catch (error) {
+      complain(page, error);
+    }
   }
 
   function tell(page: Waiting, reason: string | undefined) {
@@ -112,6 +134,7 @@ export function createWaitingPages(service: QrService, { clock, log }: Pick<Cont
   }
 
   function forget(page: Waiting) {
+    page.closed = true;
     page.stop();
     page.slot?.delete(page);
     page.slot = undefined;
@@ -131,7 +154,7 @@ export function createWaitingPages(service: QrService, { clock, log }: Pick<Cont
       const { id, startedAt, firstStartedAt, isStatic, expiresAt } = transaction;
       const token = randomToken(16);
       const n = frameNumber(startedAt, clock());
-      const page: Waiting = { id, token, stream, startedAt, firstStartedAt, isStatic, state: transaction.state, expiresAt, n, slot: undefined, stop() {} };
+      const page: Waiting = { id, token, stream, startedAt, firstStartedAt, isStatic, state: transaction.state, expiresAt, n, slot: undefined, named: false, closed: false, stop() {} };
       if (!isLive(page.state)) return tell(page, transaction.reason);
 
       page.stop = service.wait(id, (change) => hear(page, change));
@@ -143,11 +166,7 @@ export function createWaitingPages(service: QrService, { clock, log }: Pick<Cont
       stream.onClose(() => forget(page));
       if (page.state === 'pending') stream.send('frame', service.frames.text(id, isStatic ? 's' : n));
       tell(page, undefined);
-      // Only now, and read again afterwards: whatever changed before this page listened is not missed.
-      service.openStream(transaction, token).then(
-        () => refresh(page),
-        (error: unknown) => log.warn({ error }, 'could not name the stream of a waiting QR page'),
-      );
+      void name(page, transaction);
     },
 
     close() {

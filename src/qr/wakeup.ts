@@ -13,6 +13,8 @@ export interface Wakeups {
   announce(change: Change, tx: Transaction): Promise<void>;
   /** Calls `listener` on each change, possibly more than once for the same; returns what stops it. */
   wait(id: string, listener: (change: Change) => void): () => void;
+  /** Resolves once changes of other processes are heard. What changed before then must be read. */
+  ready(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export interface Wakeups {
 export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' | 'log'>, changes: (since: number) => Promise<Change[]>): Wakeups {
   const waiting = new Map<string, Set<(change: Change) => void>>();
   let subscription: ReturnType<typeof db.subscribe> | undefined;
+  let listening: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let asking = false;
 
@@ -47,7 +50,7 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
   function listen() {
     if (subscription) return;
     subscription = db.subscribe(TOPIC, (payload) => tell(JSON.parse(payload) as Change));
-    subscription.then(
+    listening = subscription.then(
       ({ live }) => {
         if (!live) timer = setInterval(() => void ask(), ASK_EVERY).unref();
       },
@@ -71,6 +74,9 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
         listeners.delete(listener);
         if (listeners.size === 0 && waiting.get(id) === listeners) waiting.delete(id);
       };
+    },
+    async ready() {
+      await listening;
     },
     async close() {
       const open = await subscription?.catch(() => undefined);

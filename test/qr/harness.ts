@@ -182,6 +182,7 @@ export async function startQr(database: TestDatabase, options: { startsPerMinute
     async restart() {
       const { port } = new URL(issuer);
       await stop(running[0]!);
+      for (const each of browsers) each.close();
       await serve(Number(port));
       running.unshift(running.pop()!);
     },
