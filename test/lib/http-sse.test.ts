@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { openStream, type Stream } from '../../src/lib/http/sse.ts';
+import { route } from '../../src/lib/http/route.ts';
+import { startBareApp, type BareApp } from '../support/bare-app.ts';
+
+describe('an event stream', () => {
+  let app: BareApp;
+  let opened: (stream: Stream) => void;
+
+  beforeEach(async () => {
+    app = await startBareApp((router) => {
+      route(router, { method: 'GET', path: '/events', kind: 'sse' }, async (ctx) => opened(openStream(ctx)));
+      route(router, { method: 'GET', path: '/refused', kind: 'sse' }, async (ctx) => ctx.throw(403, 'no'));
+      route(router, { method: 'GET', path: '/breaks', kind: 'sse' }, async (ctx) => {
+        openStream(ctx);
+        throw new Error('too late for an answer');
+      });
+    });
+  });
+  afterEach(() => app.close());
+
+  async function open() {
+    const stream = new Promise<Stream>((resolve) => (opened = resolve));
+    const abort = new AbortController();
+    const answer = await fetch(`${app.url}/events`, { signal: abort.signal });
+    const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const next = async () => (await reader.read()).value;
+    assert.equal(await next(), 'retry: 2000\n\n');
+    return { stream: await stream, answer, next, abort };
+  }
+
+  it('sends events as they come', async () => {
+    const { stream, answer, next } = await open();
+    assert.match(answer.headers.get('content-type')!, /^text\/event-stream/);
+    assert.equal(answer.headers.get('x-accel-buffering'), 'no');
+    stream.send('state', { state: 'scanned' });
+    assert.equal(await next(), 'event: state\ndata: {"state":"scanned"}\n\n');
+  });
+
+  it('lets no data break out of its event', async () => {
+    const { stream, next } = await open();
+    stream.send('frame', 'a\nevent: state\ndata: approved\r\n\r\nid: 1');
+    assert.equal(await next(), 'event: frame\ndata: a\ndata: event: state\ndata: data: approved\ndata: \ndata: id: 1\n\n');
+  });
+
+  it('tells when the reader has gone, and forgets it', async () => {
+    const { stream, abort } = await open();
+    assert.equal(app.http.streams.size, 1);
+    const closed = new Promise<void>((resolve) => stream.onClose(resolve));
+    abort.abort();
+    await closed;
+    assert.equal(app.http.streams.size, 0);
+    stream.send('state', {});
+  });
+
+  it('ends when it is closed, and all end with the server', async () => {
+    const one = await open();
+    one.stream.close();
+    assert.equal(await one.next(), undefined);
+    const two = await open();
+    app.http.close();
+    assert.equal(await two.next(), undefined);
+  });
+
+  it('answers as JSON what goes wrong before it is open, and breaks off after', async () => {
+    const answer = await fetch(`${app.url}/refused`);
+    assert.equal(answer.status, 403);
+    assert.equal(((await answer.json()) as { error: string }).error, 'access_denied');
+    await assert.rejects(async () => (await fetch(`${app.url}/breaks`)).text());
+  });
+});
