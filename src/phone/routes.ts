@@ -30,6 +30,8 @@ const WORDS = [
     'rate_limited', 'replayed', 'unknown_issuer', 'unreachable', 'uv_required', 'wrong_account',
   ].flatMap((code) => [`error_${code}`, `error_${code}_title`]),
 ];
+/** Values that the script puts in later: each stands for itself until then. */
+const GAPS = { family: '{family}', os: '{os}', place: '{place}', client: '{client}' };
 const ICONS = { 'icon-180': [180, 'full'], 'icon-192': [192, 'round'], 'icon-512': [512, 'round'], 'icon-maskable': [512, 'full'] } as const;
 
 /**
@@ -64,7 +66,7 @@ export function createPhoneApp({ issuer }: Pick<Context, 'issuer'>, { views, nam
         ctx.type = 'html';
         ctx.set('Content-Language', views.language(ctx));
         ctx.vary('Accept-Language');
-        ctx.body = views.partial(ctx, 'phone/page', { issuer, base, words: WORDS }).text;
+        ctx.body = views.partial(ctx, 'phone/page', { issuer, base, words: WORDS, gaps: GAPS }).text;
       });
 
       route(router, { method: 'GET', path: '/phone/manifest.webmanifest', kind: 'json', query: z.object({}) }, async (ctx) => {
