@@ -73,13 +73,16 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
     let isReady = async () => false;
     const listener = await listen(config, () => isReady());
     const issuer = config.issuer ?? listener.url;
-    const { t, knex, migrate, close: closeTandem } = await openTandem(config, { issuer, log }).catch(async (error: unknown) => {
+    const { t, knex, migrate } = await openTandem(config, { issuer, log }).catch(async (error: unknown) => {
       await listener.close();
       throw error;
     });
     opened.push(async () => {
-      // Ending the waiting pages' streams is part of closing Tandem; without it they would hold the listener.
-      await Promise.all([listener.close(), closeTandem()]);
+      const closed = listener.close();
+      // Ends the streams of waiting pages, which would hold the listener; requests under way still have the database.
+      await t.close();
+      await closed;
+      await knex.destroy();
     });
     isReady = async () => (await knex.raw('select 1')) !== undefined;
 

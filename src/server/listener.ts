@@ -58,10 +58,12 @@ export async function listen({ host, port, tls }: Pick<Config, 'host' | 'port' |
       handler = undefined;
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
+      // A connection whose last answer has been given would otherwise be kept for the next request, which will not come.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
       const timer = setTimeout(() => server.closeAllConnections(), patience);
       await closed;
       clearTimeout(timer);
+      clearInterval(idle);
     },
   };
 }

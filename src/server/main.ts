@@ -68,6 +68,13 @@ async function start() {
   const { startServer } = await import('./app.ts');
   const server = await startServer(config, { log, demoProgram });
 
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ error }, `${event}: ending, since nobody knows what state this process is in`);
+      process.exit(1);
+    });
+  }
+
   let stopping = false;
   async function stop(signal: string) {
     // A second signal means it: do not wait for requests under way.

@@ -5,7 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { get } from 'node:https';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { JSONWebKeySet } from 'jose';
@@ -112,6 +113,43 @@ describe('the server', () => {
     await assert.rejects(raw(issuer, '/jwks', {}));
     socket.destroy();
   });
+
+  it('ends the streams of waiting pages when it stops', async () => {
+    const { issuer } = await start();
+    const browser = createHttpBrowser();
+    const signIn = await browser.get(`${issuer}/account`);
+    const uid = /\/interaction\/([\w-]+)/.exec(signIn.url)![1]!;
+    const csrf = signIn.forms.flatMap(({ fields }) => [...fields]).find(([name]) => name === 'csrf')![1];
+    const started = await browser.post(`${issuer}/interaction/${uid}/qr/start`, { csrf }, { headers: { accept: 'application/json' } });
+    assert.equal(started.status, 200, started.body);
+    const stream = connect(Number(new URL(issuer).port), '127.0.0.1');
+    await once(stream, 'connect');
+    const cookie = browser.cookies.header(new URL(`${issuer}/interaction/${uid}/qr/events`));
+    stream.write(`GET /interaction/${uid}/qr/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nCookie: ${cookie}\r\n\r\n`);
+    const [head] = (await once(stream, 'data')) as [Buffer];
+    assert.match(String(head), /^HTTP\/1\.1 200 [\s\S]*text\/event-stream/);
+    let rest = '';
+    stream.on('data', (chunk) => (rest += String(chunk)));
+    const ended = once(stream, 'close');
+    await running.pop()!.close();
+    await ended;
+    assert.ok(rest.endsWith('0\r\n\r\n'), 'the stream was ended, not cut off');
+    browser.close();
+  });
+
+  for (const proxies of ['0', '1']) {
+    it(`sets Secure cookies for an https issuer though the request came by http, behind ${proxies} proxies`, async () => {
+      const { config } = await start({ ISSUER: 'https://id.example.com', TRUST_PROXY: proxies, PORT: String(await freePort()) });
+      const { status, headers } = await raw(`http://localhost:${config.port}`, '/account', { accept: 'text/html' });
+      assert.equal(status, 303);
+      assert.ok(headers.location?.startsWith('https://id.example.com/auth?'));
+      const { pathname, search } = new URL(headers.location!);
+      const authorization = await raw(`http://localhost:${config.port}`, pathname + search, { accept: 'text/html' });
+      assert.equal(authorization.status, 303, authorization.body);
+      const cookies = [authorization.headers['set-cookie'] ?? []].flat() as string[];
+      assert.ok(cookies.length > 0 && cookies.every((cookie) => /; secure/i.test(cookie)), cookies.join('\n'));
+    });
+  }
 
   it('registers the clients of a file', async () => {
     const client = { client_id: 'shop', client_name: 'Shop', token_endpoint_auth_method: 'none', redirect_uris: ['https://shop.example/cb'] };
@@ -223,6 +261,14 @@ onEachDatabase('rotation under a running server', (database) => {
     }
   });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 function raw(issuer: string, path: string, headers: Record<string, string>) {
   const { hostname, port } = new URL(issuer);
