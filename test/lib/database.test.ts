@@ -80,6 +80,28 @@ onEachDatabase('a database', (database) => {
     assert.equal((await find.get(['id49']))?.n, 49);
   });
 
+  it('answers each of many gathered writes and finds by itself', async () => {
+    const { db } = await open();
+    const insert = 'INSERT INTO tandem_counters (id, n, words) VALUES (?, ?, ?)';
+    const onConflict = `${insert} ON CONFLICT (id) DO UPDATE SET n = excluded.n`;
+    const put = db.statement(
+      { sqlite: onConflict, postgres: onConflict, mysql: `${insert} ON DUPLICATE KEY UPDATE n = VALUES(n)` },
+      { gather: 'rows' },
+    );
+    const find = db.statement<{ id: string; n: number }>('SELECT id, n FROM tandem_counters WHERE id = ?', { gather: 'keys' });
+    const ids = Array.from({ length: 70 }, (_, n) => `id ${n} "\\{},é'`);
+
+    const answers = await Promise.allSettled(ids.map((id, n) => put.run([id, n % 20 === 7 ? null : n, null])));
+    answers.forEach(({ status }, n) => assert.equal(status, n % 20 === 7 ? 'rejected' : 'fulfilled', `write ${n}`));
+    await Promise.all([put.run(['twice', 1, null]), put.run(['twice', 1, null]), put.run(['once', 1, null])]);
+
+    const found = await Promise.all([...ids, 'nobody', 'once', 'once'].map((id) => find.get([id])));
+    ids.forEach((id, n) => assert.deepEqual(found[n] && { ...found[n] }, n % 20 === 7 ? undefined : { id, n }));
+    assert.equal(found[70], undefined);
+    assert.deepEqual({ ...found[71] }, { id: 'once', n: 1 });
+    assert.notEqual(found[71], found[72]);
+  });
+
   it('commits what resolves and undoes what rejects', async () => {
     const { db, insert, find } = await open();
     const after: string[] = [];
@@ -101,6 +123,31 @@ onEachDatabase('a database', (database) => {
     assert.deepEqual(after, ['kept']);
     assert.equal(await find.get(['undone']), undefined);
     assert.equal((await find.get(['kept']))?.n, 1);
+  });
+
+  it('never claims to have committed what it did not', async () => {
+    const { db, insert, find } = await open();
+    await insert.run(['taken', 1, null, null]);
+    const answer = await db
+      .transaction(async (tx) => {
+        await insert.run(['new', 1, null, null], tx);
+        await insert.run(['taken', 1, null, null], tx).catch(() => {});
+      })
+      .then(() => 'committed', () => 'undone');
+    assert.equal(answer === 'committed', (await find.get(['new'])) !== undefined);
+  });
+
+  it('warns of what fails after the commit, which stands', async () => {
+    const { db, insert, find } = await open();
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    await db.transaction(async (tx) => {
+      await insert.run(['a', 1, null, null], tx);
+      tx.afterCommit(() => {
+        throw new Error('too late');
+      });
+    });
+    assert.equal((await warned).message, 'too late');
+    assert.ok(await find.get(['a']));
   });
 
   it('keeps statements of others out of an open transaction', async () => {

@@ -27,12 +27,20 @@ export interface Statement<Row> {
   run(values: readonly Value[], tx?: Transaction): Promise<number>;
 }
 
+/**
+ * What runs of one statement in one tick of the event loop have in common, so that the database may be asked once for all of them:
+ *
+ * - `rows`: `INSERT … VALUES (?, …) ON CONFLICT … DO UPDATE …`, a key first, which writes one row each time and may be repeated; only `run`
+ * - `keys`: `SELECT key, … WHERE key = ?`, the key unique and text; only `get`
+ */
+export type Gather = 'rows' | 'keys';
+
 export interface Database {
   readonly dialect: Dialect;
   /** For schema, migrations, and queries that are not hot. */
   readonly knex: Knex;
   /** Builds a statement: one text for all dialects, or one per dialect where they differ. */
-  statement<Row = Record<string, unknown>>(sql: string | Readonly<Record<Dialect, string>>): Statement<Row>;
+  statement<Row = Record<string, unknown>>(sql: string | Readonly<Record<Dialect, string>>, options?: { gather?: Gather }): Statement<Row>;
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it rejects.
    *
@@ -117,8 +125,8 @@ export function createDatabase(knex: Knex): Database {
   return {
     dialect,
     knex,
-    statement<Row>(sql: string | Readonly<Record<Dialect, string>>): Statement<Row> {
-      const compiled = driver.compile(typeof sql === 'string' ? sql : sql[dialect]);
+    statement<Row>(sql: string | Readonly<Record<Dialect, string>>, { gather }: { gather?: Gather } = {}): Statement<Row> {
+      const compiled = driver.compile(typeof sql === 'string' ? sql : sql[dialect], gather);
       const run = async (values: readonly Value[], tx: Transaction | undefined, want: Want): Promise<unknown> => {
         for (const value of values) {
           // PostgreSQL cannot store it; the others would keep what nobody can have meant.

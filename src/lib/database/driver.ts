@@ -1,4 +1,4 @@
-import type { Dialect, Value } from './database.ts';
+import type { Dialect, Gather, Value } from './database.ts';
 
 /** How much of a statement's answer is wanted: every row, the first row, or how many rows changed. */
 export type Want = 'all' | 'get' | 'run';
@@ -8,6 +8,7 @@ export interface Compiled {
   readonly sql: string;
   /** False for a plain SELECT. */
   readonly writes: boolean;
+  readonly gather?: Gather | undefined;
 }
 
 /** A connection of the knex pool; each driver knows what it really is. */
@@ -21,7 +22,7 @@ export interface Subscription {
 /** What differs between databases. Everything else is in `database.ts`. */
 export interface Driver {
   readonly dialect: Dialect;
-  compile(sql: string): Compiled;
+  compile(sql: string, gather?: Gather): Compiled;
   /** Runs a statement on a connection that a transaction holds. */
   query(connection: Connection, statement: Compiled, values: readonly Value[], want: Want): Promise<unknown>;
   /** Runs a statement by itself, committed when it answers. */

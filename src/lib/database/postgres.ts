@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
+import { createGatherer } from './postgres-gather.ts';
 import { createListener } from './postgres-listener.ts';
 import { codeOf, writes, type Compiled, type Connection, type Driver, type Want } from './driver.ts';
 import type { Value } from './database.ts';
 
 interface PgResult {
+  readonly command: string;
   readonly rows: unknown[];
   readonly rowCount: number | null;
 }
@@ -58,18 +60,21 @@ export function createPostgresDriver(knex: Knex): Driver {
     return want === 'get' ? answer.rows[0] : (answer.rowCount ?? 0);
   }
 
+  async function alone(statement: Compiled, values: readonly Value[], want: Want): Promise<unknown> {
+    const connection = await acquire();
+    try {
+      return await query(connection, statement, values, want);
+    } finally {
+      release(connection);
+    }
+  }
+  const gathered = createGatherer(alone);
+
   return {
     dialect: 'postgres',
-    compile: (sql) => ({ sql: numbered(sql), writes: writes(sql) }),
+    compile: (sql, gather) => ({ sql: numbered(sql), writes: writes(sql), gather }),
     query,
-    async autocommit(statement, values, want) {
-      const connection = await acquire();
-      try {
-        return await query(connection, statement, values, want);
-      } finally {
-        release(connection);
-      }
-    },
+    autocommit: (statement, values, want) => (statement.gather ? gathered(statement, values) : alone(statement, values, want)),
     async begin() {
       const connection = await acquire();
       try {
@@ -81,7 +86,9 @@ export function createPostgresDriver(knex: Knex): Driver {
       }
     },
     async commit(connection) {
-      await (connection as PgConnection).query({ text: 'COMMIT' });
+      const { command } = await (connection as PgConnection).query({ text: 'COMMIT' });
+      // PostgreSQL answers so, without an error, when a statement failed and its caller carried on.
+      if (command === 'ROLLBACK') throw new Error('nothing was committed: a statement of the transaction had failed');
       release(connection as PgConnection);
     },
     async rollback(connection) {

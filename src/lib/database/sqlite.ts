@@ -53,7 +53,7 @@ export function createSqliteDriver(knex: Knex): Driver {
   const prepared = new WeakMap<SqliteConnection, Map<string, SqliteStatement>>();
   let lease: SqliteConnection | undefined;
   let leasing = false;
-  let reads: Job[] = [];
+  const reads: Job[] = [];
   let pending: Job[] = [];
 
   const acquire = async () => (await knex.client.acquireConnection()) as SqliteConnection;
