@@ -15,7 +15,8 @@ export interface DeviceSignInStore {
   condemn(tx: Transaction, deviceId: string): Promise<number>;
   /** What is to be ended, of one device or of any. */
   condemned(deviceId?: string): Promise<DeviceSignIn[]>;
-  remove(row: DeviceSignIn): Promise<void>;
+  /** False when another process was faster. */
+  remove(row: DeviceSignIn): Promise<boolean>;
   removeExpired(now: number): Promise<number>;
 }
 
@@ -48,7 +49,7 @@ export function createDeviceSignInStore(db: Database): DeviceSignInStore {
       return (await (deviceId === undefined ? ofAny.all([]) : ofDevice.all([deviceId]))).map(mapRow);
     },
     async remove({ deviceId, sessionUid, grantId }) {
-      await remove.run([deviceId, sessionUid, grantId]);
+      return (await remove.run([deviceId, sessionUid, grantId])) > 0;
     },
     removeExpired: (now) => removeExpired.run([now]),
   };

@@ -38,10 +38,11 @@ export function createDeviceSignIns({ db, clock, log, events }: Pick<Context, 'd
       for (const grantId of await endSession(provider, uid)) grants.add(grantId);
     }
     for (const grantId of grants) await endGrant(provider, grantId);
-    for (const row of rows) await store.remove(row);
-    for (const [id, own] of groupByDevice(rows)) {
-      const sessions = new Set(own.map(({ sessionUid }) => sessionUid)).size;
-      await db.transaction((tx) => events.emit(tx, 'device.sign_ins_ended', { deviceId: id, sessions, grants: grants.size }));
+    const ended: DeviceSignIn[] = [];
+    for (const row of rows) if (await store.remove(row)) ended.push(row);
+    for (const [id, own] of groupByDevice(ended)) {
+      const count = { sessions: new Set(own.map(({ sessionUid }) => sessionUid)).size, grants: grants.size };
+      await db.transaction((tx) => events.emit(tx, 'device.sign_ins_ended', { deviceId: id, ...count }));
     }
   }
 

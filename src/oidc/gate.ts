@@ -45,7 +45,7 @@ export function createGate(
     return { accountId, acr, amr, authTime: session.authTime() ?? 0, sessionUid: uid };
   }
 
-  function signInUrl(ctx: KoaContext, { maxAge, acr }: { maxAge?: number; acr?: string }): string {
+  function signInUrl(ctx: KoaContext, { maxAge, acr, stale }: { maxAge?: number; acr?: string; stale: boolean }): string {
     const url = new URL(provider.urlFor('authorization'));
     const parameters = {
       client_id: BUILT_IN_CLIENT,
@@ -54,6 +54,8 @@ export function createGate(
       scope: 'openid',
       state: seal(ctx, pathOf(ctx, issuer)),
       ...(maxAge !== undefined && { max_age: String(maxAge) }),
+      // Said outright: the library tells the age by another clock than ours, and would send the person back and forth.
+      ...(stale && { prompt: 'login' }),
       ...(acr !== undefined && { acr_values: acr }),
       ...(typeof ctx.query['ui_locales'] === 'string' && { ui_locales: ctx.query['ui_locales'] }),
     };
@@ -69,7 +71,8 @@ export function createGate(
       // A sign-in from the future, by a clock put back, counts as fresh rather than being asked for again and again.
       const fresh = signedIn && (maxAge === undefined || seconds() - signedIn.authTime <= maxAge);
       if (fresh && (acr === undefined || satisfies(signedIn.acr, acr))) return signedIn;
-      const url = signInUrl(ctx, { ...(maxAge !== undefined && { maxAge }), ...(acr !== undefined && { acr }) });
+      const stale = signedIn !== undefined && !fresh;
+      const url = signInUrl(ctx, { ...(maxAge !== undefined && { maxAge }), ...(acr !== undefined && { acr }), stale });
       if (shapeOf(ctx) === 'json') throw new AppError('sign_in_required', 'sign in, then try again', { extra: { sign_in_url: url } });
       ctx.redirect(url);
       ctx.status = 303;
