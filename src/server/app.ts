@@ -101,7 +101,6 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       provider.proxy = config.trustedProxies > 0;
       provider.maxIpsCount = config.trustedProxies;
       provider.use(t.attach(provider));
-      provider.on('server_error', (_ctx, error) => log.error({ error }, 'a request failed'));
       listener.use(provider.callback());
     }
     use();

@@ -145,6 +145,18 @@ onEachDatabase('keys', (database) => {
     await assert.rejects(create(createKeyRing([newEncryptionKey()])).load(), /no encryption key/);
   });
 
+  it('loads under a key ring that has a newer key in front, and stores under that one', async () => {
+    const [older, newer] = [newEncryptionKey(), newEncryptionKey()];
+    const { create, time } = await setUp();
+    const before = await create(createKeyRing([older])).load();
+    const both = create(createKeyRing([newer, older]));
+    assert.deepEqual(await both.load(), before);
+    await both.rotate({ now: true });
+    await both.rotate({ now: true });
+    time.now += 30 * DAY;
+    assert.equal((await create(createKeyRing([newer])).load()).jwks.keys.length, 6, 'the old key is of no use any more');
+  });
+
   it('goes, and comes back, with its migration', async () => {
     const { knex, keys } = await setUp();
     await keys.load();

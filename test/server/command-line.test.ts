@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { newEncryptionKey } from '../../src/index.ts';
+import { onEachDatabase } from '../support/databases.ts';
 import { run, temporaryFolder } from './program.ts';
 
 describe('the command line', function () {
@@ -118,5 +119,19 @@ describe('the command line', function () {
     const lines = program.output().trim().split('\n');
     for (const line of lines) assert.equal(typeof (JSON.parse(line) as { level: number }).level, 'number');
     assert.ok(!program.output().includes(key) && !program.errors().includes(key));
+  });
+});
+
+onEachDatabase('processes that start at once', (database) => {
+  it('migrate once, and make one set of keys between them', async () => {
+    const env = { DATABASE_URL: await database.url(), ENCRYPTION_KEY: newEncryptionKey(), LOG_LEVEL: 'error' };
+    const programs = [1, 2, 3].map(() => run(['keys', 'list'], env));
+    const lists: string[] = [];
+    for (const program of programs) {
+      assert.equal(await program.ended(), 0, program.errors());
+      lists.push(program.output());
+    }
+    assert.equal(lists[0]!.trim().split('\n').length, 8);
+    assert.deepEqual(lists, [lists[0], lists[0], lists[0]]);
   });
 });
