@@ -159,7 +159,9 @@ export const across: Row = async (bench) => {
     await first.call('people', 1);
     const person = await settle(first.issuer, String(second.facts['address']));
     const watched = await watch(await openPages(first, bench.pages), first.issuer);
-    await first.call('thaw');
+    await second.call('thaw', await first.call('thaw'));
+    // The frames of the frozen clock have to be replaced by those of now.
+    await new Promise((resolve) => setTimeout(resolve, 2 * ROTATION));
     const told = await decide(watched, person);
     for (const { stream } of watched) stream?.close();
     return [

@@ -70,8 +70,8 @@ export async function launchChromium({ camera }: { camera?: string } = {}): Prom
 }
 
 export interface Chromium {
-  /** A new person with an empty profile; closed after the test. */
-  open(options?: BrowserContextOptions): Promise<BrowserContext>;
+  /** A new person with an empty profile; closed after the test, or after the suite with `keep`. */
+  open(options?: BrowserContextOptions & { keep?: boolean }): Promise<BrowserContext>;
 }
 
 /**
@@ -81,6 +81,7 @@ export interface Chromium {
 export function useChromium({ camera }: { camera?: () => string } = {}): Chromium {
   let browser: Browser | undefined;
   const complaints: string[] = [];
+  const kept = new Set<BrowserContext>();
 
   before(async function () {
     this.timeout(120_000);
@@ -97,7 +98,7 @@ export function useChromium({ camera }: { camera?: () => string } = {}): Chromiu
         await page.screenshot({ path: join(SCREENSHOTS, name), fullPage: true }).catch(() => undefined);
         console.error(`      ${page.url()} → coverage/screenshots/${name}`);
       }
-      await context.close();
+      if (!kept.has(context)) await context.close();
     }
     if (failed && complaints.length) console.error(complaints.map((line) => `      console: ${line}`).join('\n'));
     complaints.length = 0;
@@ -108,8 +109,9 @@ export function useChromium({ camera }: { camera?: () => string } = {}): Chromiu
   });
 
   return {
-    async open(options = {}) {
+    async open({ keep = false, ...options } = {}) {
       const context = await browser!.newContext({ locale: 'en', ...options });
+      if (keep) kept.add(context);
       // tsx wraps named functions in a helper that a page does not have.
       await context.addInitScript('globalThis.__name = (f) => f');
       context.on('console', (message) => message.type() === 'error' && complaints.push(`${message.location().url}: ${message.text()}`));

@@ -47,9 +47,11 @@ await serve(async (address) => {
       step: (milliseconds: number) => {
         frozenAt = clock() + milliseconds;
       },
-      thaw: () => {
-        behind = Date.now() - (frozenAt ?? Date.now() - behind);
+      /** Lets the clock run again, as far behind as it was left or as another process says; returns how far. */
+      thaw: (other?: number) => {
+        behind = other ?? Date.now() - clock();
         frozenAt = undefined;
+        return behind;
       },
     },
   };
