@@ -1,26 +1,35 @@
 import assert from 'node:assert/strict';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { openDatabase } from '../../src/lib/database/open.ts';
+import qrcode from 'qrcode';
+import { createCamera } from '../support/camera.ts';
 import { PHONE, useChromium } from '../support/chromium.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
 import { createDesktop, type Desktop } from './desktop.ts';
 
 describe('the phone web app', function () {
   this.timeout(60_000);
-  const chromium = useChromium();
+  const camera = createCamera();
+  const chromium = useChromium({ camera: () => camera.file });
+  after(() => camera.close());
   let tandem: TestTandem;
+  /** Where the account is signed in. */
   let desktop: Desktop;
+  /** Another browser, where somebody wants to sign in. */
+  let elsewhere: Desktop;
   let person: { email: string; password: string };
 
   beforeEach(async () => {
     tandem = await startTandem({ open: () => Promise.resolve(openDatabase('sqlite::memory:')) });
     person = await tandem.registerAccount({ email: 'ada@example.com', name: 'Ada' });
     desktop = createDesktop(tandem);
+    elsewhere = createDesktop(tandem);
     await desktop.signIn(person);
   });
   afterEach(async () => {
     assert.deepEqual(tandem.errors, []);
     desktop.browser.close();
+    elsewhere.browser.close();
     await tandem.close();
   });
 
@@ -54,7 +63,7 @@ describe('the phone web app', function () {
   it('says how to set it up, while it has no account', async () => {
     const { page } = await open();
     await heading(page, 'Set up this phone');
-    const waiting = await desktop.wait();
+    const waiting = await elsewhere.wait();
     await follow(page, await waiting.frame());
     await heading(page, 'This phone is not set up yet');
     await page.getByRole('link', { name: 'How to set it up' }).click();
@@ -77,5 +86,269 @@ describe('the phone web app', function () {
     await page.getByRole('link', { name: 'Done' }).click();
     await page.getByText('ada@example.com').waitFor();
     await page.getByText('Ada’s Pixel · approves ordinary sign-ins').waitFor();
+  });
+
+  it('approves: shows who asks for what and from where, then the code, which the other screen takes', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await heading(page, 'Sign in to Relying Party?');
+    const card = page.locator('.phone-request');
+    for (const words of ['localhost:1', 'ada@example.com', 'Chrome on Linux', 'see your email address', /never signed in on that browser/, /You will get a code/]) {
+      await card.getByText(words).waitFor();
+    }
+    const [deny, approve] = await Promise.all(['Deny', 'Approve'].map((name) => page.getByRole('button', { name }).boundingBox()));
+    assert.deepEqual([deny?.width, deny?.height, deny?.y], [approve?.width, approve?.height, approve?.y], 'both answers have the same weight');
+
+    await press(page, 'Approve');
+    await heading(page, 'Type this code on the other screen');
+    const confirmed = await waiting.confirm(await shownCode(page));
+    assert.equal(confirmed.status, 200);
+    assert((await waiting.redeem()).get('code'));
+    await press(page, 'I have typed it');
+    await heading(page, 'Approved');
+    await page.getByText('Return to your computer.').waitFor();
+
+    // On a browser that the account has used before, no code is due.
+    const again = await elsewhere.wait({ prompt: 'login' });
+    await follow(page, await again.frame());
+    await page.getByText('You have signed in on that browser before.').waitFor();
+    await press(page, 'Approve');
+    await heading(page, 'Approved');
+    assert((await again.redeem()).get('code'));
+  });
+
+  it('denies', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await press(page, 'Deny');
+    await heading(page, 'Denied');
+    await page.getByText('Nobody was signed in.').waitFor();
+    assert.equal(await waiting.state(), 'denied');
+    await page.reload();
+    await heading(page, 'Sign in with this phone');
+  });
+
+  it('keeps keys that cannot be read', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const key = await page.evaluate(async () => {
+      const database = await new Promise<IDBDatabase>((resolve) => {
+        const request = indexedDB.open('tandem-phone');
+        request.onsuccess = () => resolve(request.result);
+      });
+      const [account] = await new Promise<Array<{ key: { handle: CryptoKey } }>>((resolve) => {
+        const request = database.transaction('accounts').objectStore('accounts').getAll();
+        request.onsuccess = () => resolve(request.result);
+      });
+      const handle = (account as { key: { handle: CryptoKey } }).key.handle;
+      return { type: handle.type, extractable: handle.extractable, exported: await crypto.subtle.exportKey('jwk', handle).then(() => true, () => false) };
+    });
+    assert.deepEqual(key, { type: 'private', extractable: false, exported: false });
+  });
+
+  it('claims by a typed code, and says when it is wrong', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    await page.goto(tandem.url('/phone#enter'));
+    await page.getByLabel('Code or link').fill('hello');
+    await press(page, 'Continue');
+    await page.getByText('That is neither a code of eight letters nor a link from here.').waitFor();
+    await page.getByLabel('Code or link').fill(waiting.userCode === 'BBBB-BBBB' ? 'CCCCCCCC' : 'BBBBBBBB');
+    await press(page, 'Continue');
+    await page.getByText('No sign-in waits for this code.').waitFor();
+    await page.getByLabel('Code or link').fill(waiting.userCode.toLowerCase());
+    await press(page, 'Continue');
+    await heading(page, 'Sign in to Relying Party?');
+    await press(page, 'Approve');
+    await heading(page, 'Type this code on the other screen');
+    assert.equal((await waiting.confirm(await shownCode(page))).status, 200);
+  });
+
+  it('asks which account, where there are several', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const grace = await tandem.registerAccount({ email: 'grace@example.com' });
+    const other = createDesktop(tandem);
+    await other.signIn(grace);
+    await enrol(page, other);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await heading(page, 'Which account?');
+    await press(page, 'grace@example.com');
+    await page.locator('.phone-request').getByText('grace@example.com').waitFor();
+
+    other.browser.close();
+  });
+
+  it('tells a stale frame, a taken one and an ended one apart, each with a way on', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const problem = async (link: string, title: string) => {
+      await page.goto(tandem.url('/phone#enter'));
+      await page.getByLabel('Code or link').fill(link);
+      await press(page, 'Continue');
+      await heading(page, title);
+      await page.getByRole('link', { name: 'Scan a code' }).waitFor();
+    };
+    const waiting = await elsewhere.wait();
+    const old = await waiting.frame();
+    tandem.clock.advance(11_000);
+    await problem(old, 'The code has changed');
+
+    const taken = await waiting.frame();
+    await page.goto(tandem.url('/phone#enter'));
+    await page.getByLabel('Code or link').fill(taken);
+    await press(page, 'Continue');
+    await heading(page, 'Sign in to Relying Party?');
+    await problem(taken, 'Already taken');
+
+    const next = await createDesktop(tandem).wait();
+    const ended = await next.frame();
+    await next.cancel();
+    await problem(ended, 'Too late');
+    await problem('https://id.example.com/q/1.EBESExQVFhcYGRobHB0eHw.7.8a7PgZNuxPmq8e-GAE2Pqw', 'From another provider');
+  });
+
+  it('still takes an opened link that grew stale while the app started', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    const frame = await waiting.frame();
+    await page.goto('about:blank');
+    await page.route('**/phone/transactions/claim', async (route) => {
+      tandem.clock.advance(11_000);
+      await page.unroute('**/phone/transactions/claim');
+      await route.continue();
+    });
+    await page.goto(frame);
+    await heading(page, 'Sign in to Relying Party?');
+  });
+
+  it('removes an account, here and in its list of devices', async () => {
+    const { page } = await open();
+    await enrol(page);
+    await page.getByRole('link', { name: 'Done' }).click();
+    await press(page, 'Remove ada@example.com');
+    await heading(page, 'Remove ada@example.com from this phone?');
+    await press(page, /^Remove$/);
+    await heading(page, 'Removed');
+    await page.getByRole('link', { name: 'Done' }).click();
+    await heading(page, 'Set up this phone');
+    assert.equal((await tandem.knex('tandem_devices').select('state'))[0].state, 'revoked');
+  });
+
+  it('drops an account whose phone was revoked elsewhere', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const list = await desktop.browser.get(tandem.url('/account/devices'));
+    const removal = list.links.find((link) => link.endsWith('/remove')) ?? '';
+    await desktop.browser.submit(await desktop.browser.get(removal), '/remove', { reason: 'retired' });
+    await page.goto(tandem.url('/phone'));
+    await heading(page, 'Set up this phone');
+  });
+
+  it('verifies the user by WebAuthn where the phone can, and approves level 2 with it', async () => {
+    const { context, page } = await open();
+    const cdp = await context.newCDPSession(page);
+    await cdp.send('WebAuthn.enable');
+    await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+    });
+    await enrol(page);
+    await page.getByRole('link', { name: 'Done' }).click();
+    await page.getByText(/checks that it is you/).waitFor();
+    // A first device counts as level 1 for a day.
+    await tandem.knex('tandem_devices').update({ capped_until: null });
+
+    const waiting = await elsewhere.wait({ acr_values: 'urn:tandem:acr:2' });
+    await follow(page, await waiting.frame());
+    await page.getByText('Your phone will check that it is you.').waitFor();
+    await press(page, 'Approve');
+    await heading(page, 'Type this code on the other screen');
+    await waiting.confirm(await shownCode(page));
+    assert((await waiting.redeem()).get('code'));
+  });
+
+  it('says plainly what a phone that cannot verify its user cannot approve', async () => {
+    const { page } = await open();
+    const { link, confirm } = await desktop.addPhone();
+    await follow(page, link);
+    await page.getByText(/This browser cannot check that it is you/).waitFor();
+    await press(page, 'Add this phone');
+    await heading(page, 'Type this code on your computer');
+    await confirm(await shownCode(page));
+    await heading(page, 'This phone is ready');
+    const waiting = await elsewhere.wait({ acr_values: 'urn:tandem:acr:2' });
+    await follow(page, await waiting.frame());
+    await page.getByText(/You can only deny/).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Approve' }).count(), 0);
+    await press(page, 'Deny');
+    await heading(page, 'Denied');
+  });
+
+  it('scans with the camera, and says so of a code that is not for it', async () => {
+    const { context, page } = await open();
+    await context.grantPermissions(['camera']);
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    const show = async (text: string) => camera.show(await qrcode.toBuffer(text, { scale: 6, color: { dark: '#000f', light: '#ffff' } }));
+    await show('https://example.com/menu');
+    await page.goto(tandem.url('/phone#scan'));
+    await page.getByText('This code is not for signing in here.').waitFor();
+    await show(await waiting.frame());
+    await heading(page, 'Sign in to Relying Party?');
+    camera.away();
+    assert.equal(await page.locator('video').count(), 0);
+  });
+
+  it('says what to do when the camera is refused', async () => {
+    const { context, page } = await open();
+    await context.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+    });
+    await page.reload();
+    await page.getByRole('link', { name: 'Scan a code' }).click();
+    await heading(page, 'The camera is not allowed');
+    await page.getByRole('link', { name: 'Type a code or paste a link' }).click();
+    await heading(page, 'Type the code');
+  });
+
+  it('opens without a connection, and says so', async () => {
+    const { context, page } = await open();
+    await enrol(page);
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+    await context.setOffline(true);
+    await page.goto(tandem.url('/phone'));
+    await page.getByText('You are offline.').waitFor();
+    await page.getByText('ada@example.com').waitFor();
+    await context.setOffline(false);
+  });
+
+  it('speaks the reader’s language', async () => {
+    for (const [locale, title] of Object.entries({ de: 'Dieses Telefon einrichten', fr: 'Configurer ce téléphone', nl: 'Deze telefoon instellen' })) {
+      const { page } = await open({ locale });
+      await heading(page, title);
+    }
+  });
+
+  it('can be installed', async () => {
+    const { page } = await open();
+    const href = (await page.locator('link[rel=manifest]').getAttribute('href')) ?? '';
+    const response = await fetch(new URL(href, tandem.issuer), { headers: { 'accept-language': 'fr' } });
+    assert.match(response.headers.get('content-type') ?? '', /^application\/manifest\+json/);
+    const manifest = (await response.json()) as { lang: string; start_url: string; icons: Array<{ src: string; sizes: string }> };
+    assert.deepEqual([manifest.lang, manifest.start_url], ['fr', '/phone']);
+    for (const { src, sizes } of manifest.icons) {
+      const size = await page.evaluate(async (url) => {
+        const bitmap = await createImageBitmap(await (await fetch(url)).blob());
+        return `${bitmap.width}x${bitmap.height}`;
+      }, src);
+      assert.equal(size, sizes);
+    }
   });
 });

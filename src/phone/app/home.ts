@@ -17,10 +17,9 @@ addEventListener('beforeinstallprompt', (event) => {
 });
 
 /** The accounts of this phone, or how it gets one. */
-export async function home(app: App, refresh = true): Promise<void> {
+export async function home(app: App, { refresh = true, offline = !navigator.onLine } = {}): Promise<void> {
   const accounts = await app.phone.accounts(app.issuer);
   const { ios, installed } = await thisPhone();
-  const offline = !navigator.onLine;
   const values = { offline, install: install !== undefined, ios: ios && !installed };
   const screen = app.show(accounts.length > 0 ? 'home' : 'welcome', values);
   screen.on('install', async () => {
@@ -40,9 +39,11 @@ export async function home(app: App, refresh = true): Promise<void> {
 
   if (!refresh || offline || accounts.length === 0) return;
   const before = JSON.stringify(accounts.map(shown));
-  await Promise.allSettled(accounts.map((account) => app.phone.status(account)));
+  const answers = await Promise.allSettled(accounts.map((account) => app.phone.status(account)));
   const after = JSON.stringify((await app.phone.accounts(app.issuer)).map(shown));
-  if (screen.shown && after !== before) await home(app, false);
+  // Browsers believe that they are online as soon as they have any network at all.
+  const unreachable = answers.every((answer) => answer.status === 'rejected' && answer.reason instanceof PhoneError && answer.reason.code === 'unreachable');
+  if (screen.shown && (after !== before || unreachable)) await home(app, { refresh: false, offline: unreachable });
 }
 
 function shown({ deviceId, label, name, state }: PhoneAccount): string[] {
