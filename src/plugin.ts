@@ -24,7 +24,7 @@ import { silentLog, type Log } from './lib/log.ts';
 import type { Theme } from './lib/views/views.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import { createOidc } from './oidc/oidc.ts';
-import type { Resources } from './oidc/resources.ts';
+import type { Resources } from './oidc/configuration/resources.ts';
 import type { SignInMethod } from './oidc/sign-in.ts';
 import { createPhoneApp } from './phone/routes.ts';
 import { createQr } from './qr/qr.ts';

@@ -1,6 +1,6 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { BUILT_IN_CLIENT } from './built-in-client.ts';
-import type { DeviceSignIns } from './device-sign-ins.ts';
+import type { DeviceSignIns } from './device-sign-ins/device-sign-ins.ts';
 
 type LoadExistingGrant = (ctx: KoaContextWithOIDC) => Promise<Grant | undefined> | Grant | undefined;
 /** Makes the provider's `loadExistingGrant` around a host's own, if it has one. */

@@ -5,9 +5,9 @@ import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Views } from '../lib/views/views.ts';
 import type {} from './events.ts';
-import { STEP_UP } from './policy.ts';
-import { describeScope, type Resources } from './resources.ts';
-import { sectorOf, type Subjects } from './subjects.ts';
+import { STEP_UP } from './configuration/policy.ts';
+import { describeScope, type Resources } from './configuration/resources.ts';
+import { sectorOf, type Subjects } from './subjects/subjects.ts';
 
 /** What an authorization request asks of the person, while its interaction lasts. */
 export interface InteractionDetails {

@@ -4,17 +4,17 @@ import type { AdapterConstructor, AdapterFactory, Client, Configuration, FindAcc
 import type { Context } from '../context.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Http } from '../lib/http/http.ts';
-import { mergeConfiguration } from './configuration.ts';
-import { createDeviceSignIns } from './device-sign-ins.ts';
+import { mergeConfiguration } from './configuration/configuration.ts';
+import { createDeviceSignIns } from './device-sign-ins/device-sign-ins.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createGrantLoader } from './grants.ts';
 import { createInteractions, type Interactions } from './interactions.ts';
 import { adjustContext, pinOrigin } from './origin.ts';
 import { createProviderPages } from './pages.ts';
-import type { Resources } from './resources.ts';
+import type { Resources } from './configuration/resources.ts';
 import { oidcRoutes, type OidcPages } from './routes.ts';
 import type { SignInMethod } from './sign-in.ts';
-import { createSubjects, sectorOf } from './subjects.ts';
+import { createSubjects, sectorOf } from './subjects/subjects.ts';
 
 export interface OidcOptions {
   readonly http: Http;

@@ -6,7 +6,7 @@ import { route, type RouteContext } from '../lib/http/route.ts';
 import { ACR, requestedAcr, satisfies } from './acr.ts';
 import type { Gate } from './gate.ts';
 import type { InteractionDetails, Interactions } from './interactions.ts';
-import { STEP_UP } from './policy.ts';
+import { STEP_UP } from './configuration/policy.ts';
 import type { Panel, SignInMethod } from './sign-in.ts';
 
 /** The strongest class that each method can give; a method that is not listed may give any. */

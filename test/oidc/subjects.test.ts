@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { migrations } from '../../migrations/index.ts';
 import { createDatabase } from '../../src/lib/database/database.ts';
 import { migrate } from '../../src/lib/database/migrate.ts';
-import { createSubjects } from '../../src/oidc/subjects.ts';
+import { createSubjects } from '../../src/oidc/subjects/subjects.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
 onEachDatabase('pairwise subjects', (database) => {

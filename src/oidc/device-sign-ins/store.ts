@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../lib/database/database.ts';
+import type { Database, Transaction } from '../../lib/database/database.ts';
 
 /** A session that a device signed in, or a grant given in such a session. */
 export interface DeviceSignIn {

@@ -1,7 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { Context, Transaction } from '../context.ts';
-import { createDeviceSignInStore, type DeviceSignIn } from './device-sign-in-store.ts';
-import type {} from './events.ts';
+import type { Context, Transaction } from '../../context.ts';
+import { createDeviceSignInStore, type DeviceSignIn } from './store.ts';
+import type {} from '../events.ts';
 
 /** Remembers which sessions and grants a phone made, so that they end with the phone when it is lost. */
 export interface DeviceSignIns {

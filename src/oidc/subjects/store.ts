@@ -1,4 +1,4 @@
-import type { Database } from '../lib/database/database.ts';
+import type { Database } from '../../lib/database/database.ts';
 
 export interface SubjectRow {
   readonly sector: string;

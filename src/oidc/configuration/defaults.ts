@@ -1,6 +1,6 @@
 import type { Client, Configuration, KoaContextWithOIDC, RefreshToken } from 'oidc-provider';
 import { errors } from 'oidc-provider';
-import { ACR_VALUES } from './acr.ts';
+import { ACR_VALUES } from '../acr.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

@@ -1,7 +1,7 @@
 import type { Client } from 'oidc-provider';
-import type { Context } from '../context.ts';
-import { uuid } from '../lib/crypto.ts';
-import { createSubjectStore } from './subject-store.ts';
+import type { Context } from '../../context.ts';
+import { uuid } from '../../lib/crypto.ts';
+import { createSubjectStore } from './store.ts';
 
 /** Stands for a sector in client metadata, without any document to fetch: `.invalid` resolves nowhere (RFC 2606). */
 export const OPAQUE_SECTOR = 'https://sector.invalid/';

@@ -1,6 +1,6 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { meets, requestedAcr } from './acr.ts';
-import { BUILT_IN_CLIENT } from './built-in-client.ts';
+import { meets, requestedAcr } from '../acr.ts';
+import { BUILT_IN_CLIENT } from '../built-in-client.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 type Policy = readonly InstanceType<typeof Prompt>[];
