@@ -41,7 +41,7 @@ export interface WaitingPage {
 export type QrHarness = Awaited<ReturnType<typeof startQr>>;
 
 /** A whole provider over real HTTP, which can be joined by further processes on the same database, and restarted. */
-export async function startQr(database: TestDatabase, options: { startsPerMinute?: number } = {}) {
+export async function startQr(database: Pick<TestDatabase, 'name' | 'url'>, options: { startsPerMinute?: number } = {}) {
   const databaseUrl = await database.url();
   const encryption = [newEncryptionKey()];
   const clock = createTestClock();

@@ -85,7 +85,7 @@ function panel(root: HTMLElement) {
     if (cancel) cancel.hidden = !options.cancel;
     if (actions) actions.hidden = !options.again && !options.cancel;
     if (!isNews) return;
-    if (part === 'approved') confirmForm?.querySelector<HTMLInputElement>('input[name=code]')?.focus();
+    if (part === 'approved') askForCode();
     // Who used the keyboard here must not fall back to the top of the page when a part disappears.
     else if (held && options.again) again?.focus();
   }
@@ -93,6 +93,15 @@ function panel(root: HTMLElement) {
   /** While the phone or the person is expected to do something. */
   function waits() {
     return shown === 'pending' || shown === 'scanned' || shown === 'approved';
+  }
+
+  function askForCode() {
+    if (problem) problem.hidden = true;
+    const input = confirmForm?.querySelector<HTMLInputElement>('input[name=code]');
+    if (!input) return;
+    input.value = '';
+    input.removeAttribute('aria-invalid');
+    input.focus();
   }
 
   function stop() {
