@@ -124,6 +124,8 @@ onEachDatabase('enrolling a phone', (database) => {
       assert.ok(answer.status === 404 || answer.status === 403, `status ${answer.status}`);
       assert.equal((await other.send('GET', statusUrlOf(page))).status, 404);
     }
+    const switched = await browser.submit(page, 'Connect this phone', { code: confirmCode }, { headers: { 'x-account': someone() } });
+    assert.equal(switched.status, 404);
     assert.deepEqual(await t.service.list(account), []);
     const done = await browser.submit(page, 'Connect this phone', { code: confirmCode });
     assert.match(done.text, /Your phone is connected/);

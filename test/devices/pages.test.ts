@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
-import { startDevices } from './harness.ts';
+import { craft, startDevices } from './harness.ts';
 import type { DevicesHarness } from './harness.ts';
 
 onEachDatabase('the pages of an account’s phones', (database) => {
@@ -172,7 +172,8 @@ onEachDatabase('the phone’s own endpoints', (database) => {
   it('let a phone end itself, as often as it likes', async () => {
     const phone = await t.enrolled({ by: t.browser('laura') });
     const kept = phone.account;
-    await phone.retire();
+    const twice = [await craft(t, phone, { typ: 'device-retire+jwt' }), await craft(t, phone, { typ: 'device-retire+jwt' })];
+    for (const { body } of twice) assert.deepEqual((await phone.post('/phone/device/retire', body)).json, { state: 'revoked' });
     assert.deepEqual(await t.service.list('laura'), []);
     const revoked = t.emitted.filter(({ name, payload }) => name === 'device.revoked' && payload.deviceId === kept.deviceId);
     assert.deepEqual(revoked.map(({ payload }) => payload), [{ deviceId: kept.deviceId, accountId: 'laura', reason: 'retired', by: 'device', address: '127.0.0.1' }]);
