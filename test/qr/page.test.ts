@@ -84,7 +84,7 @@ describe('the QR panel in Chromium', function () {
       const before = await link(page);
       const tx = before.split('.').at(-3);
       t.clock.advance(advance);
-      await page.waitForFunction(`document.querySelector('[data-qr]').getAttribute('data-link') !== ${JSON.stringify(before)}`);
+      await page.locator(`[data-qr]:not([data-link="${before}"])`).waitFor();
       return (await link(page)).split('.').at(-3) !== tx;
     };
     assert.equal(await changed(5_000), false);
