@@ -140,7 +140,7 @@ export function tandem(options: TandemOptions): Tandem {
     const directory = hostAccounts ?? accounts;
     if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
-    const devices = createDevices(context, { ...rooms, name: options.theme?.name });
+    const devices = createDevices(context, { ...rooms, name: options.theme?.name, home: accounts && '/account' });
     const qr = createQr(context, { ...qrOptions, ...rooms, devices: devices.service });
     devices.routes(router);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);

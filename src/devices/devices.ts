@@ -52,6 +52,8 @@ export interface DevicesOptions {
   readonly phoneOrigin?: string | undefined;
   /** The name that passkeys carry; the issuer's host unless told otherwise. */
   readonly name?: string | undefined;
+  /** The path of the account's own page under the issuer, where it has one. */
+  readonly home?: string | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, gate, browsers, views, phoneOrigin, name }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -94,7 +96,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
       phoneRoutes(router, context, { devices, enrolments, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
-      devicePages(router, context, { devices, enrolments, gate, browsers, views });
+      devicePages(router, context, { devices, enrolments, gate, browsers, views, home });
     },
   };
 }

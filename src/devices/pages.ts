@@ -23,12 +23,13 @@ const ADD = `${LIST}/add`;
 export function devicePages(
   router: Router,
   { issuer, clock }: { issuer: string; clock: Clock },
-  { devices, enrolments, gate, browsers, views }: {
+  { devices, enrolments, gate, browsers, views, home }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
     gate: SignInGate;
     browsers: Browsers;
     views: Views;
+    home: string | undefined;
   },
 ): void {
   const to = (ctx: KoaContext, path: string) => {
@@ -82,7 +83,7 @@ export function devicePages(
       capped: device.userVerifying && device.cappedUntil !== undefined ? `${time(device.cappedUntil)} UTC` : undefined,
     }));
     const done = (['added', 'renamed', 'removed', 'lost'] as const).find((each) => each === query.done);
-    views.render(ctx, 'devices/list', { devices: list, done, add: ADD }, { title: views.text(ctx, 'devices.title') });
+    views.render(ctx, 'devices/list', { devices: list, done, add: ADD, home }, { title: views.text(ctx, 'devices.title') });
   });
 
   route(router, { method: 'POST', path: `${LIST}/:id/rename`, kind: 'form', body: z.strictObject({ name: deviceName }) }, async (ctx, { body }) => {

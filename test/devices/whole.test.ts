@@ -84,6 +84,7 @@ onEachDatabase('phones at a whole provider', (database) => {
     assert.match(list.text, /Your phones/);
 
     const mine = await desk.get(t.url('/account/devices'));
+    assert.ok(mine.links.includes(t.url('/account')));
     const remove = await desk.get(mine.links.find((href) => href.endsWith('/remove'))!);
     assert.match((await desk.submit(remove, 'This phone is lost')).text, /locked out/);
     assert.match((await desk.get(t.url('/account/devices'))).text, /No phone is connected/);
