@@ -179,7 +179,7 @@ export function tandem(options: TandemOptions): Tandem {
     attach(provider) {
       const around = oidc.attach(provider);
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
-      return compose([...around, http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()]);
+      return compose([...around, onOurPaths(router, [http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()])]);
     },
     accounts,
     audit,
@@ -207,6 +207,14 @@ function createContext({ db: knex, secrets, on, clock = systemClock, log = silen
   const db = createDatabase(knex);
   const events = createEvents({ clock, log, ...(on && { on }) });
   return { issuer, db, clock, log, keyRing: createKeyRing(secrets.encryption), limits: createLimits({ db, clock }), events };
+}
+
+/** Runs `stack` where the first segment of the path is one of ours; tokens need not look through every page for theirs. */
+function onOurPaths(router: Router, stack: readonly Middleware[]): Middleware {
+  const first = (path: string) => path.split('/', 2)[1] ?? '';
+  const ours = new Set(['assets', ...router.stack.map(({ path }) => first(String(path)))]);
+  const run = compose(stack);
+  return (ctx, next) => (ours.has(first(ctx.path)) ? run(ctx, next) : next());
 }
 
 /** One middleware of several. */

@@ -17,16 +17,17 @@ export interface Gate extends SignInGate {
 
 /** Seconds that signing in may take. */
 const STATE_TTL = 3600;
-const HOME = '/account';
 
 /**
  * Creates the gate of the self-service pages. It asks the provider itself for a sign-in, as the built-in client: the
  * same page, policy and session as for everybody, and with `response_type=none` there is no token to lose.
+ *
+ * @param options.home path of the page to go to where the way back leads nowhere
  */
 export function createGate(
   provider: Provider,
   { issuer, clock, keyRing }: Pick<Context, 'issuer' | 'clock' | 'keyRing'>,
-  browsers: Browsers,
+  { browsers, home }: { browsers: Browsers; home: string },
 ): Gate {
   const keys = keyRing.derive('sign-in state');
   const seconds = () => Math.floor(clock() / 1000);
@@ -52,7 +53,7 @@ export function createGate(
       response_type: 'none',
       redirect_uri: returnUrl(issuer),
       scope: 'openid',
-      state: seal(ctx, pathOf(ctx, issuer)),
+      state: seal(ctx, pathOf(ctx, issuer) ?? home),
       ...(maxAge !== undefined && { max_age: String(maxAge) }),
       // Said outright: the library tells the age by another clock than ours, and would send the person back and forth.
       ...(stale && { prompt: 'login' }),
@@ -86,21 +87,21 @@ export function createGate(
       if (!genuine) throw new AppError('invalid_request', 'this way back was not made for this browser, or cookies are off');
       const { path, iat } = JSON.parse(fromBase64url(payload).toString('utf8')) as { path: string; iat: number };
       if (seconds() - iat > STATE_TTL) throw new AppError('expired', 'signing in took too long');
-      return isOurPath(path, issuer) ? path : HOME;
+      return isOurPath(path, issuer) ? path : home;
     },
   };
 }
 
 /** Where to come back to: this page; after a form the page that it stood on, as a posted form cannot be sent again. */
-function pathOf(ctx: KoaContext, issuer: string): string {
+function pathOf(ctx: KoaContext, issuer: string): string | undefined {
   const path = ctx.method === 'GET' || ctx.method === 'HEAD' ? ctx.path + ctx.search : refererPath(ctx.get('Referer'), issuer);
-  return isOurPath(path, issuer) ? path : HOME;
+  return path !== undefined && isOurPath(path, issuer) ? path : undefined;
 }
 
-function refererPath(referer: string, issuer: string): string {
-  if (!URL.canParse(referer)) return HOME;
+function refererPath(referer: string, issuer: string): string | undefined {
+  if (!URL.canParse(referer)) return undefined;
   const { href } = new URL(referer);
-  return href.startsWith(`${issuer}/`) ? href.slice(issuer.length) : HOME;
+  return href.startsWith(`${issuer}/`) ? href.slice(issuer.length) : undefined;
 }
 
 /** A plain path under the issuer, however it is spelt: neither another host, nor out of the mount path. */

@@ -31,6 +31,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
   const subjects = findAccount && createSubjects(context);
   const signIns = createDeviceSignIns(context);
   const pages = createProviderPages(http.views);
+  const home = findAccount ? '/account' : '/account/devices';
   const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate } = {};
   const interactions = late(() => attached.interactions);
   const gate = late(() => attached.gate);
@@ -72,15 +73,15 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       signIns.attach(provider);
       attached.provider = provider;
       attached.interactions = createInteractions(provider, context, { views: http.views, resources, subjects });
-      attached.gate = createGate(provider, context, http.browsers);
+      attached.gate = createGate(provider, context, { browsers: http.browsers, home });
       provider.on('server_error', (ctx, error) => {
         log.error({ err: error, method: ctx.method, path: ctx.path }, 'the provider failed');
       });
-      return [pinOrigin(issuer, provider), mend(provider, issuer)];
+      return [pinOrigin(issuer, provider), mend(provider)];
     },
 
     routes(router: Router, methods: readonly SignInMethod[]): OidcPages {
-      return oidcRoutes(router, { interactions, gate, methods });
+      return oidcRoutes(router, { interactions, gate, methods, home });
     },
 
     sweep: () => signIns.sweep(),
@@ -88,17 +89,34 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
   };
 }
 
-/** What the provider's own answers lack: page headers wherever HTML is sent, and a body for revocation that clients can read. */
-function mend(provider: Provider, issuer: string): Middleware {
-  const base = new URL(issuer).pathname.replace(/\/$/, '');
+/** Page headers that say nothing about an answer that is no page. */
+const FOR_PAGES_ALONE = ['Content-Security-Policy', 'Cross-Origin-Resource-Policy', 'Permissions-Policy', 'X-Frame-Options'];
+/** Seconds that discovery and keys may be kept; the next keys are published an hour before they sign. */
+const PUBLIC_FOR = 600;
+
+/** Mends what the provider's own answers lack: headers of its pages, and a body of revocation that clients can read. */
+function mend(provider: Provider): Middleware {
+  const path = (name: string) => provider.pathFor(name, { mountPath: '' });
+  const revocation = path('revocation');
+  const published = new Set([path('jwks'), '/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']);
+
   return async (ctx, next) => {
+    if (ctx.method !== 'GET') {
+      await next();
+      if (ctx.path === revocation && ctx.status === 200 && ctx.body === '') ctx.body = {};
+      return;
+    }
     // Before, not after: a page of the library that submits itself adds its script's hash to the policy that it finds.
     pageHeaders(ctx);
     await next();
-    if (ctx.method === 'POST' && ctx.status === 200 && ctx.body === '' && base + ctx.path === provider.pathFor('revocation')) ctx.body = {};
-    if (ctx.response.is('html') === false) for (const name of ['Content-Security-Policy', 'Permissions-Policy', 'X-Frame-Options']) ctx.remove(name);
+    if (ctx.response.is('html') === false) for (const name of FOR_PAGES_ALONE) ctx.remove(name);
+    if (published.has(ctx.path) && ctx.status === 200) ctx.set('Cache-Control', `public, max-age=${PUBLIC_FOR}`);
+    // The library's page that submits itself names neither language nor encoding.
+    if (typeof ctx.body === 'string' && ctx.body.startsWith(BARE_PAGE)) ctx.body = ctx.body.replace(BARE_PAGE, '<!DOCTYPE html>\n<html lang="en">\n<head>\n  <meta charset="utf-8">');
   };
 }
+
+const BARE_PAGE = '<!DOCTYPE html>\n<html>\n<head>';
 
 /** Stands for something that exists once a provider is attached. */
 function late<T extends object>(get: () => T | undefined): T {

@@ -21,7 +21,7 @@ export interface OidcPages {
 /** Registers the pages of an authorization request: sign-in, step up, consent, cancel, and the way back of the account pages. */
 export function oidcRoutes(
   router: Router,
-  { interactions, gate, methods }: { interactions: Interactions; gate: Gate; methods: readonly SignInMethod[] },
+  { interactions, gate, methods, home }: { interactions: Interactions; gate: Gate; methods: readonly SignInMethod[]; home: string },
 ): OidcPages {
   // Under two paths: a host with a sign-in page of its own at the first links to the second.
   for (const path of ['/interaction/:uid', '/interaction/:uid/sign-in']) {
@@ -52,7 +52,7 @@ export function oidcRoutes(
     const { views, issuer } = servicesOf(ctx);
     if (query.error) {
       const unmet = query.error === 'unmet_authentication_requirements';
-      const data = { unmet, retry: issuer + path };
+      const data = { unmet, retry: issuer + path, home };
       return views.render(ctx, 'oidc/returned', data, { status: unmet ? 403 : 200, title: views.text(ctx, 'oidc.returned_title') });
     }
     ctx.redirect(issuer + path);

@@ -262,6 +262,32 @@ onEachDatabase('authorization requests', (database) => {
     });
   });
 
+  describe('a session', () => {
+    it('whose account is gone asks for another sign-in', async () => {
+      const goner = await tandem.registerAccount();
+      const browser = await signedInBrowser(tandem, goner);
+      await tandem.knex('tandem_accounts').where({ id: goner.accountId }).delete();
+      assert.equal(answerOf(await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'none' }))).get('error'), 'login_required');
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house' }));
+      const switched = await typePassword(browser, page, person);
+      // The library signs the old account out by a page that submits itself.
+      assert.ok(answerOf(await browser.submit(switched, 0)).get('code'));
+    });
+
+    it('changes its id when somebody signs in', async () => {
+      const browser = createHttpBrowser();
+      const page = await browser.get(authorizationUrl(tandem, { client_id: 'house' }));
+      const before = browser.cookies.header(new URL(tandem.issuer));
+      answerOf(await typePassword(browser, page, person));
+      const id = (header: string | undefined) => /_session=([^;]+)/.exec(header ?? '')?.[1];
+      const first = id(browser.cookies.header(new URL(tandem.issuer)));
+      assert.ok(first && first !== id(before));
+      const again = await browser.get(authorizationUrl(tandem, { client_id: 'house', prompt: 'login' }));
+      answerOf(await typePassword(browser, again, person));
+      assert.notEqual(id(browser.cookies.header(new URL(tandem.issuer))), first);
+    });
+  });
+
   describe('a forged Host', () => {
     it('ends in no URL of the provider', async () => {
       const forged = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
@@ -301,6 +327,21 @@ onEachDatabase('authorization requests', (database) => {
     it('submit themselves only by the script that the policy names', async () => {
       const page = await createHttpBrowser().get(tandem.url('/session/end'));
       assert.match(page.headers['content-security-policy'] as string, /script-src 'self' 'sha256-/);
+    });
+
+    it('say in what language and encoding they are, also those of the library', async () => {
+      const page = await createHttpBrowser().get(tandem.url('/session/end'));
+      assert.match(page.body, /<html lang="en">\s*<head>\s*<meta charset="utf-8">/);
+    });
+
+    it('leave keys and discovery to be kept for a while, and nothing else', async () => {
+      for (const path of ['/jwks', '/.well-known/openid-configuration']) {
+        const { headers } = await fetch(tandem.url(path));
+        assert.equal(headers.get('cache-control'), 'public, max-age=600');
+        assert.equal(headers.get('content-security-policy'), null);
+        assert.equal(headers.get('x-content-type-options'), 'nosniff');
+      }
+      assert.equal((await tokenRequest(tandem, 'rp', { grant_type: 'nonsense' })).headers.get('cache-control'), 'no-store');
     });
 
     it('sign out of everything, after a question', async () => {

@@ -23,11 +23,15 @@ export function createPolicy(hostPolicy: Policy = base()): interactionPolicy.Def
   return policy;
 }
 
+/** A session outlives its account; without this check the library would fail on the account that it does not find. */
+const accountGone = () =>
+  new Check('account_gone', 'the account of the session no longer exists', ({ oidc }) => oidc.session?.accountId !== undefined && oidc.account === undefined);
+
 /** A copy, since the host's own prompt is not ours to change. */
 function withoutAcrChecks(prompt: InstanceType<typeof Prompt>) {
   const own = `${prompt.name}_prompt`; // the constructor adds it anew
   const kept = [...prompt.checks].filter(({ reason }) => reason !== own && !LIBRARY_ACR_CHECKS.has(reason));
-  return new Prompt({ name: prompt.name, requestable: prompt.requestable }, prompt.details, ...kept);
+  return new Prompt({ name: prompt.name, requestable: prompt.requestable }, prompt.details, ...kept, accountGone());
 }
 
 function stepUp() {
