@@ -6,6 +6,7 @@ import { migrations } from '../migrations/index.ts';
 import { createAccounts, type AccountsService } from './accounts/accounts.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { createPasswordSignIn } from './accounts/sign-in.ts';
+import { tellSignOuts } from './accounts/sign-out.ts';
 import { createAudit, type AuditService } from './audit/audit.ts';
 import type { Context } from './context.ts';
 import { createDevices } from './devices/devices.ts';
@@ -178,6 +179,7 @@ export function tandem(options: TandemOptions): Tandem {
     configure: (configuration) => oidc.configure(configuration),
     attach(provider) {
       const around = oidc.attach(provider);
+      if (accounts) around.push(tellSignOuts(accounts));
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
       return compose([...around, onOurPaths(router, [http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()])]);
     },

@@ -155,6 +155,8 @@ onEachDatabase('the pages of accounts', (database) => {
     assert.match(asked.url, /\/session\/end/);
     const out = await browser.submit(asked, 0, { logout: 'yes' });
     assert.ok(!out.text.includes(person.email));
+    const told = await tandem.t.audit.list({ accountId: person.accountId });
+    assert.ok(JSON.stringify(told).includes('account.signed_out'));
     assert.match((await browser.get(tandem.url('/account'))).url, /\/interaction\//);
   });
 
@@ -167,5 +169,17 @@ onEachDatabase('the pages of accounts', (database) => {
     assert.notEqual(signedIn.status, 429);
     const stranger = await signInPage();
     assert.equal((await typePassword(stranger.browser, stranger.page, person)).status, 429);
+  });
+
+  it('ask for a new sign-in before the password is changed, once the last is five minutes old', async () => {
+    const person = await tandem.registerAccount();
+    const browser = await signedInBrowser(tandem, person);
+    const form = await browser.get(tandem.url('/account/password'));
+    assert.match(form.url, /\/account\/password$/);
+    tandem.clock.advance(6 * 60_000);
+    assert.match((await browser.get(tandem.url('/account/password'))).url, /\/interaction\//);
+    const posted = await browser.submit(form, 'change-password-form', { current: person.password, password: NEXT });
+    assert.match(posted.url, /\/interaction\//);
+    await tandem.t.accounts!.verifyPassword(person.email, person.password);
   });
 });
