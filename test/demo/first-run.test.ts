@@ -42,7 +42,7 @@ describe('the first run', function () {
     program.kill('SIGKILL');
     await program.ended();
     await assert.rejects(async () => {
-      for (let tries = 0; tries < 100; tries += 1) {
+      for (let tries = 0; tries < 1000; tries += 1) {
         await fetch(demo!.url);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
