@@ -18,7 +18,7 @@ import { createPolls, POLL_SECONDS } from './polls.ts';
 import type { Facts } from './request.ts';
 import type { QrService } from './service.ts';
 import { endingOf } from './states.ts';
-import type { QrTransaction } from './store.ts';
+import type { Glance, QrTransaction } from './store.ts';
 import type { WaitingPages } from './waiting.ts';
 
 /** How often the page without scripts reloads itself, in seconds; a frame is valid for twice as long. */
@@ -47,7 +47,7 @@ export function browserRoutes(
     return { uid: ctx.params['uid'] ?? '', browserHash: browsers.hash(id) };
   }
 
-  function frame({ id, state, isStatic, startedAt }: QrTransaction): { frame?: string } {
+  function frame({ id, state, isStatic, startedAt }: Glance): { frame?: string } {
     if (state !== 'pending') return {};
     return { frame: service.frames.text(id, isStatic ? 's' : frameNumber(startedAt, clock())) };
   }
@@ -142,8 +142,8 @@ export function browserRoutes(
   route(router, { method: 'GET', path: `${base}/status`, kind: 'json' }, async (ctx) => {
     const page = pageOf(ctx);
     polls.take(`${page.uid} ${page.browserHash}`);
-    const transaction = await service.ofPage(page);
-    ctx.body = { ...waiting.state(transaction), ...frame(transaction), interval: POLL_SECONDS };
+    const seen = await service.glance(page);
+    ctx.body = { ...waiting.state(seen), ...frame(seen), interval: POLL_SECONDS };
   });
 
   route(router, { method: 'POST', path: `${base}/confirm`, kind: 'form', body: typedCode }, async (ctx, { body }) => {

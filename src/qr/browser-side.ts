@@ -6,7 +6,7 @@ import { refusal, subjectOf, type Parts } from './core.ts';
 import type { PhoneSide } from './phone-side.ts';
 import type { Facts } from './request.ts';
 import { isLive, type Purpose } from './states.ts';
-import { CONFIRM_TRIES, type QrTransaction } from './store.ts';
+import { CONFIRM_TRIES, type Glance, type QrTransaction } from './store.ts';
 
 /** Transactions that one browser may have under way. */
 export const LIVE_PER_BROWSER = 3;
@@ -108,6 +108,13 @@ export function createBrowserSide({ context, services, store, codes, core, optio
 
   return {
     ofPage,
+
+    /** Like {@link ofPage}, for pages that ask again and again: reads a few columns of one row. */
+    async glance(page: Page): Promise<Glance> {
+      const seen = await store.glance(page.uid, page.browserHash);
+      if (!seen || (isLive(seen.state) && seen.expiresAt <= clock())) return ofPage(page);
+      return seen;
+    },
 
     /** The code to type into the phone in place of scanning. */
     typedCode: ({ id }: QrTransaction) => codes.typed(id),

@@ -49,6 +49,9 @@ export interface QrTransaction extends NewTransaction {
   readonly confirmTries: number;
 }
 
+/** As much of a transaction as a page that asks again and again is told; a poll reads no more. */
+export type Glance = Pick<QrTransaction, 'id' | 'state' | 'reason' | 'isStatic' | 'startedAt' | 'firstStartedAt' | 'expiresAt'>;
+
 /** What waiting pages hear of a change that another process made. */
 export interface Change {
   readonly id: string;
@@ -106,6 +109,9 @@ export function createQrStore({ db, clock }: { db: Database; clock: () => number
   const from = 'from tandem_transactions where';
   const byId = db.statement<Row>(`select ${COLUMNS} ${from} id = ?`);
   const byUid = db.statement<Row>(`select ${COLUMNS} ${from} uid = ? and browser_hash = ? order by started_at desc, id limit 1`);
+  const glance = db.statement<Pick<Row, 'id' | 'state' | 'reason' | 'is_static' | 'started_at' | 'first_started_at' | 'expires_at'>>(
+    `select id, state, reason, is_static, started_at, first_started_at, expires_at ${from} uid = ? and browser_hash = ? order by started_at desc, id limit 1`,
+  );
   const byCode = db.statement<Row>(`select ${COLUMNS} ${from} code_hash = ? and state = 'pending' and expires_at > ? order by started_at desc limit 1`);
   const ofBrowser = db.statement<Row>(`select ${COLUMNS} ${from} browser_hash = ? and slot is not null order by slot`);
   const ofDevice = db.statement<Row>(`select ${COLUMNS} ${from} device_id = ? and state in ('scanned', 'approved', 'confirmed')`);
@@ -155,6 +161,16 @@ export function createQrStore({ db, clock }: { db: Database; clock: () => number
     find: async (id: string, tx?: DatabaseTransaction) => first(await byId.get([id], tx)),
     /** The newest transaction that this browser started on this page. */
     findByPage: async (uid: string, browserHash: string) => first(await byUid.get([uid, browserHash])),
+    /** The same at a glance. */
+    async glance(uid: string, browserHash: string): Promise<Glance | undefined> {
+      const row = await glance.get([uid, browserHash]);
+      return (
+        row && {
+          id: row.id, state: row.state, reason: row.reason ?? undefined, isStatic: row.is_static === 1,
+          startedAt: row.started_at, firstStartedAt: row.first_started_at, expiresAt: row.expires_at,
+        }
+      );
+    },
     findByCode: async (codeHash: string) => first(await byCode.get([codeHash, clock()])),
     /** All that hold one of the browser's slots, those that ran out unnoticed included. */
     findOfBrowser: async (browserHash: string, tx?: DatabaseTransaction) => (await ofBrowser.all([browserHash], tx)).map(toTransaction),
