@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { openDatabase } from '../../src/lib/database/open.ts';
 import qrcode from 'qrcode';
@@ -6,6 +8,8 @@ import { createCamera } from '../support/camera.ts';
 import { PHONE, useChromium } from '../support/chromium.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
 import { createDesktop, type Desktop } from './desktop.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 describe('the phone web app', function () {
   this.timeout(60_000);
@@ -135,18 +139,13 @@ describe('the phone web app', function () {
   it('keeps keys that cannot be read', async () => {
     const { page } = await open();
     await enrol(page);
-    const key = await page.evaluate(async () => {
-      const database = await new Promise<IDBDatabase>((resolve) => {
-        const request = indexedDB.open('tandem-phone');
-        request.onsuccess = () => resolve(request.result);
-      });
-      const [account] = await new Promise<Array<{ key: { handle: CryptoKey } }>>((resolve) => {
-        const request = database.transaction('accounts').objectStore('accounts').getAll();
-        request.onsuccess = () => resolve(request.result);
-      });
-      const handle = (account as { key: { handle: CryptoKey } }).key.handle;
-      return { type: handle.type, extractable: handle.extractable, exported: await crypto.subtle.exportKey('jwk', handle).then(() => true, () => false) };
-    });
+    const key = await page.evaluate(`(async () => {
+      const ended = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+      const database = await ended(indexedDB.open('tandem-phone'));
+      const [{ key: { handle } }] = await ended(database.transaction('accounts').objectStore('accounts').getAll());
+      const exported = await crypto.subtle.exportKey('jwk', handle).then(() => true, () => false);
+      return { type: handle.type, extractable: handle.extractable, exported };
+    })()`);
     assert.deepEqual(key, { type: 'private', extractable: false, exported: false });
   });
 
@@ -308,9 +307,7 @@ describe('the phone web app', function () {
 
   it('says what to do when the camera is refused', async () => {
     const { context, page } = await open();
-    await context.addInitScript(() => {
-      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
-    });
+    await context.addInitScript(`navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))`);
     await page.reload();
     await page.getByRole('link', { name: 'Scan a code' }).click();
     await heading(page, 'The camera is not allowed');
@@ -321,13 +318,62 @@ describe('the phone web app', function () {
   it('opens without a connection, and says so', async () => {
     const { context, page } = await open();
     await enrol(page);
-    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+    await page.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
     await context.setOffline(true);
     await page.goto(tandem.url('/phone'));
     await page.getByText('You are offline.').waitFor();
     await page.getByText('ada@example.com').waitFor();
     await context.setOffline(false);
   });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`passes axe on every screen and fits 360 pixels, in the ${colorScheme}`, async () => {
+      const { page } = await open({ colorScheme });
+      const check = async (screen: string) => {
+        await page.evaluate(AXE);
+        const violations = await page.evaluate(`axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+          .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`);
+        assert.deepEqual(violations, [], screen);
+        assert(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 360, `${screen} is wider than the phone`);
+      };
+      await heading(page, 'Set up this phone');
+      await check('welcome');
+      const { link, confirm } = await desktop.addPhone();
+      await follow(page, link);
+      await heading(page, /^Add this phone/);
+      await check('enrol');
+      await press(page, 'Add this phone');
+      await heading(page, 'Type this code on your computer');
+      await check('enrolment code');
+      await confirm(await shownCode(page));
+      await heading(page, 'This phone is ready');
+      await check('ready');
+      await page.getByRole('link', { name: 'Done' }).click();
+      await heading(page, 'Sign in with this phone');
+      await check('home');
+      await press(page, 'Remove ada@example.com');
+      await check('remove');
+      await page.goto(tandem.url('/phone#scan'));
+      await heading(page, 'Scan the code');
+      await check('scan');
+      await page.getByRole('link', { name: 'Type a code or paste a link' }).click();
+      await press(page, 'Continue');
+      await page.getByText(/neither a code/).waitFor();
+      await check('enter');
+      const waiting = await elsewhere.wait();
+      await follow(page, await waiting.frame());
+      await heading(page, 'Sign in to Relying Party?');
+      await check('request');
+      await press(page, 'Approve');
+      await heading(page, 'Type this code on the other screen');
+      await check('code');
+      await press(page, 'I have typed it');
+      await check('approved');
+      await follow(page, tandem.url('/phone#nonsense'));
+      await heading(page, 'This is not a sign-in link');
+      await check('problem');
+    });
+  }
 
   it('speaks the reader’s language', async () => {
     for (const [locale, title] of Object.entries({ de: 'Dieses Telefon einrichten', fr: 'Configurer ce téléphone', nl: 'Deze telefoon instellen' })) {
@@ -344,10 +390,9 @@ describe('the phone web app', function () {
     const manifest = (await response.json()) as { lang: string; start_url: string; icons: Array<{ src: string; sizes: string }> };
     assert.deepEqual([manifest.lang, manifest.start_url], ['fr', '/phone']);
     for (const { src, sizes } of manifest.icons) {
-      const size = await page.evaluate(async (url) => {
-        const bitmap = await createImageBitmap(await (await fetch(url)).blob());
-        return `${bitmap.width}x${bitmap.height}`;
-      }, src);
+      const size = await page.evaluate(
+        `fetch(${JSON.stringify(src)}).then((icon) => icon.blob()).then((blob) => createImageBitmap(blob)).then(({ width, height }) => width + 'x' + height)`,
+      );
       assert.equal(size, sizes);
     }
   });
