@@ -74,7 +74,7 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
     extraClientMetadata: {
       properties: [...new Set([...CLIENT_METADATA, ...(host.extraClientMetadata?.properties ?? [])])],
       validator(ctx, key, value, metadata) {
-        validateClientMetadata(key, value, metadata, { cleartext: !accounts });
+        validateClientMetadata(key, value, metadata, { cleartext: !accounts, self: selfOf(ctx, metadata, features) });
         return host.extraClientMetadata?.validator?.(ctx, key, value, metadata);
       },
     },
@@ -145,7 +145,13 @@ function mergeFeatures(parts: ConfigurationParts, host: Features, staticScopes: 
   return merged as Features;
 }
 
-/** `__Host-` names bind a cookie to this origin; they need Secure and the path `/`, which interactions do not have. */
+/** Only a registration comes with a request; a metadata document is told by its URL, which is the client's id. */
+function selfOf(ctx: KoaContextWithOIDC | undefined, { client_id: id }: ClientMetadata, features: Features) {
+  if (ctx) return { given: ctx.oidc.route === 'client_update' ? (ctx.oidc.client ?? {}) : {} };
+  return features.clientIdMetadataDocument?.enabled && id?.startsWith('https://') ? { given: {} } : undefined;
+}
+
+/** Secure by the issuer, not by the connection, which ends at a proxy. */
 function mergeCookies({ issuer, keys }: ConfigurationParts, host: Configuration['cookies'] = {}): NonNullable<Configuration['cookies']> {
   const secure = issuer.startsWith('https:');
   const given = host.keys !== undefined && !(Array.isArray(host.keys) && host.keys.length === 0);

@@ -9,6 +9,14 @@ export const CLIENT_METADATA: readonly string[] = [
   'tandem_sector', // the named group of clients that see one subject
 ];
 
+/** Where a client's metadata comes from: its operator, or the client itself (RFC 7591, or a metadata document). */
+export interface MetadataOrigin {
+  /** Whether redirect URIs may use http beyond this machine. */
+  readonly cleartext: boolean;
+  /** Set where the client speaks for itself, with what it was given before. */
+  readonly self: { readonly given: Readonly<Record<string, unknown>> } | undefined;
+}
+
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const isStrings = (value: unknown): boolean => Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '');
 
@@ -24,16 +32,20 @@ const RULES: Readonly<Record<string, { valid: (value: unknown) => boolean; rule:
 };
 
 /**
- * Validates one member of a client's metadata.
- *
- * @param options.cleartext whether redirect URIs may use http beyond this machine
+ * Validates one member of a client's metadata. What is ours gives a client rights, or takes a check away from it: the
+ * operator gives that, and a client that registers or updates itself keeps what it was given.
  *
  * @throws InvalidClientMetadata
  */
-export function validateClientMetadata(key: string, value: unknown, metadata: ClientMetadata, options: { cleartext: boolean }): void {
+export function validateClientMetadata(key: string, value: unknown, metadata: ClientMetadata, { cleartext, self }: MetadataOrigin): void {
   const rule = RULES[key];
+  if (rule && self) {
+    const given = self.given[key];
+    if (value !== undefined && JSON.stringify(value) !== JSON.stringify(given)) throw new errors.InvalidClientMetadata(`${key} is for the operator to give`);
+    metadata[key] = given as never;
+  }
   if (rule && value !== undefined && !rule.valid(value)) throw new errors.InvalidClientMetadata(`${key} ${rule.rule}`);
-  if (key === CLIENT_METADATA[0] && !options.cleartext) refuseCleartext(metadata);
+  if (key === CLIENT_METADATA[0] && !cleartext) refuseCleartext(metadata);
 }
 
 /** A code in a cleartext redirect is anybody's on the way; on the machine itself there is no way (RFC 8252 §8.3). */
