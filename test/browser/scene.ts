@@ -6,6 +6,8 @@ import { createRelyingSite } from '../../src/demo/relying-site.ts';
 import { openDatabase } from '../../src/lib/database/open.ts';
 import type { Camera } from '../support/camera.ts';
 import { DESKTOP, PHONE, type Chromium } from '../support/chromium.ts';
+import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import { createDesktop } from '../phone/desktop.ts';
 import { startTandem, TEST_CLIENTS, type TestTandem } from '../support/tandem.ts';
 
 export const PERSON = { email: 'ada@example.com', password: 'two cups of tea before noon', name: 'Ada' };
@@ -125,4 +127,35 @@ export async function openLink(phoneContext: BrowserContext, link: string): Prom
 /** A phone's browser with nothing on it. */
 export async function newPhone(chromium: Chromium, { keep = false } = {}): Promise<BrowserContext> {
   return chromium.open({ ...PHONE, keep });
+}
+
+/** Somebody else with an account. */
+export async function newPerson({ tandem }: Scene, name: string): Promise<{ email: string; password: string }> {
+  return tandem.registerAccount({ email: `${name.toLowerCase()}@example.com`, password: `${name} drinks tea before noon`, name });
+}
+
+/** A phone's browser that belongs to somebody, enrolled by opening the link. */
+export async function phoneOf(chromium: Chromium, { tandem }: Scene, person: { email: string; password: string }): Promise<BrowserContext> {
+  const computer = createDesktop(tandem);
+  await computer.signIn(person);
+  const { link, confirm } = await computer.addPhone();
+  const context = await newPhone(chromium);
+  const phone = await openLink(context, link);
+  await phone.getByRole('button', { name: 'Add this phone' }).click();
+  await confirm(await codeOn(phone));
+  await phone.getByRole('heading', { name: 'This phone is ready' }).waitFor();
+  await phone.close();
+  computer.browser.close();
+  return context;
+}
+
+/** A phone of somebody that signs what it is told to. */
+export async function cheatingPhoneOf({ tandem }: Scene, person: { email: string; password: string }): Promise<VirtualPhone> {
+  const computer = createDesktop(tandem);
+  await computer.signIn(person);
+  const { link, confirm } = await computer.addPhone();
+  const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock });
+  await confirm((await phone.enrol(link)).confirmCode);
+  computer.browser.close();
+  return phone;
 }
