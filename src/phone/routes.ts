@@ -42,7 +42,6 @@ export function createPhoneApp({ issuer }: Pick<Context, 'issuer'>, { views, nam
   const issuerUrl = new URL(issuer);
   const separate = origin !== undefined && origin !== issuerUrl.origin;
   const base = separate ? '' : issuerUrl.pathname.replace(/\/$/, '');
-  const home = `${separate ? origin : issuer}/phone`;
   const icons = new Map<string, Buffer>();
 
   function icon(file: keyof typeof ICONS): Buffer {
@@ -53,9 +52,7 @@ export function createPhoneApp({ issuer }: Pick<Context, 'issuer'>, { views, nam
   }
 
   return {
-    /** The app's URL; with a `link` of a QR (`{issuer}/q/…`, `{issuer}/e/…`) the app opens that. */
-    url: (link?: string) => (link === undefined ? home : `${home}#${encodeURIComponent(link)}`),
-
+    /** Registers the app's page; a link of a QR opens in it when it follows as its fragment, percent-encoded. */
     routes(router: Router): void {
       const csp = {
         // The fallback QR reader is WebAssembly.
@@ -117,6 +114,3 @@ export function createPhoneApp({ issuer }: Pick<Context, 'issuer'>, { views, nam
     };
   }
 }
-
-/** The phone web app's server side. */
-export type PhoneApp = ReturnType<typeof createPhoneApp>;

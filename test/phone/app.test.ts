@@ -1,15 +1,33 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer, get } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { openDatabase } from '../../src/lib/database/open.ts';
 import qrcode from 'qrcode';
 import { createCamera } from '../support/camera.ts';
 import { PHONE, useChromium } from '../support/chromium.ts';
-import { startTandem, type TestTandem } from '../support/tandem.ts';
+import { CALLBACK, startTandem, type TestTandem } from '../support/tandem.ts';
 import { createDesktop, type Desktop } from './desktop.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const memory = { open: () => Promise.resolve(openDatabase('sqlite::memory:')) };
+
+/** A second origin in front of the same server, as a host would put one for the phone app alone. */
+async function proxy(issuer: () => string): Promise<{ origin: string; close(): void }> {
+  const server = createServer((req, res) => {
+    if (!/^\/(phone|assets)\b/.test(req.url ?? '') || req.method !== 'GET') return void res.writeHead(404).end();
+    get(issuer() + req.url, { headers: req.headers }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { origin: `http://127.0.0.1:${port}`, close: () => (server.close(), server.closeAllConnections()) };
+}
 
 describe('the phone web app', function () {
   this.timeout(60_000);
@@ -24,7 +42,7 @@ describe('the phone web app', function () {
   let person: { email: string; password: string };
 
   beforeEach(async () => {
-    tandem = await startTandem({ open: () => Promise.resolve(openDatabase('sqlite::memory:')) });
+    tandem = await startTandem(memory);
     person = await tandem.registerAccount({ email: 'ada@example.com', name: 'Ada' });
     desktop = createDesktop(tandem);
     elsewhere = createDesktop(tandem);
@@ -180,8 +198,15 @@ describe('the phone web app', function () {
     await heading(page, 'Which account?');
     await press(page, 'grace@example.com');
     await page.locator('.phone-request').getByText('grace@example.com').waitFor();
-
     other.browser.close();
+
+    // Where somebody is signed in already, that account alone may step up; the other choice costs nothing.
+    const stepUp = await desktop.wait({ acr_values: 'urn:tandem:acr:1:qr' });
+    await follow(page, await stepUp.frame());
+    await press(page, 'grace@example.com');
+    await page.getByText('The other screen asks for another account than grace@example.com.').waitFor();
+    await press(page, 'ada@example.com');
+    await heading(page, 'Confirm to Relying Party that it is you?');
   });
 
   it('tells a stale frame, a taken one and an ended one apart, each with a way on', async () => {
@@ -380,6 +405,46 @@ describe('the phone web app', function () {
       const { page } = await open({ locale });
       await heading(page, title);
     }
+  });
+
+  it('runs no script but its own, and WebAssembly on this page alone', async () => {
+    const policyOf = async (path: string) => (await fetch(tandem.url(path))).headers.get('content-security-policy') ?? '';
+    const policy = await policyOf('/phone');
+    assert.match(policy, /script-src 'self' 'wasm-unsafe-eval'(;|$)/);
+    assert.doesNotMatch(policy, /unsafe-inline|'unsafe-eval'/);
+    assert.doesNotMatch(await policyOf('/nowhere'), /wasm/);
+  });
+
+  it('shows a client’s name as the text that it is', async () => {
+    const name = '<img src=x onerror="document.title=1"> {account} ${1}';
+    await tandem.close();
+    const client = { client_id: 'rp', client_name: name, redirect_uris: [CALLBACK], token_endpoint_auth_method: 'none' as const };
+    tandem = await startTandem(memory, { clients: [client, tandem.clients.house] });
+    [desktop, elsewhere] = [createDesktop(tandem), createDesktop(tandem)];
+    await desktop.signIn(await tandem.registerAccount());
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await heading(page, `Sign in to ${name}?`);
+    assert.equal(await page.locator('main img[src=x]').count(), 0);
+  });
+
+  it('lives on an origin of its own', async () => {
+    await tandem.close();
+    const own = await proxy(() => tandem.issuer);
+    tandem = await startTandem(memory, { tandem: { phone: { origin: own.origin } } });
+    [desktop, elsewhere] = [createDesktop(tandem), createDesktop(tandem)];
+    await desktop.signIn(await tandem.registerAccount());
+    const { page } = await open();
+    await enrol(page);
+    assert.equal(new URL(page.url()).origin, own.origin);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await press(page, 'Approve');
+    await heading(page, 'Type this code on the other screen');
+    assert.equal((await waiting.confirm(await shownCode(page))).status, 200);
+    own.close();
   });
 
   it('can be installed', async () => {
