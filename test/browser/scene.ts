@@ -101,7 +101,7 @@ export async function codeOn(phone: Page): Promise<string> {
 }
 
 /** Starts at the relying site and comes to the sign-in page with its QR. */
-export async function startSignIn(desktop: Page, { site }: Scene): Promise<void> {
+export async function startSignIn(desktop: Page, { site }: Pick<Scene, 'site'>): Promise<void> {
   await desktop.goto(site);
   await desktop.getByRole('link', { name: /sign in/i }).first().click();
   await qrState(desktop, 'pending');
