@@ -83,6 +83,16 @@ onEachDatabase('authorization requests', (database) => {
       assert.match(more.text, /see your name/);
     });
 
+    it('names also what single claims ask for', async () => {
+      const browser = await signedInBrowser(tandem, await tandem.registerAccount());
+      const claims = JSON.stringify({ userinfo: { email: null, nickname: { essential: true }, 'urn:x:tax-id': null, 'Free cake! <b>': null }, id_token: { acr: null } });
+      const page = await browser.get(authorizationUrl(tandem, { scope: 'openid', claims }));
+      assert.match(page.text, /see your email address/);
+      assert.match(page.text, /see your name/);
+      assert.match(page.text, /urn:x:tax-id/);
+      assert.doesNotMatch(page.text, /cake/);
+    });
+
     it('is not asked by a site of the house', async () => {
       const browser = createHttpBrowser();
       const page = await typePassword(browser, await browser.get(authorizationUrl(tandem, { client_id: 'house' })), person);

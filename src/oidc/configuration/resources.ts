@@ -40,8 +40,7 @@ export function resourceIndicators(resources: Resources, staticScopes: ReadonlyS
         audience: resource?.audience ?? indicator,
         accessTokenFormat: format,
         accessTokenTTL: resource?.ttl ?? (format === 'jwt' ? 300 : 3600),
-        ...(format === 'jwt' ? { jwt: { sign: { alg: 'ES256' } } } : {}),
-      } as ResourceServer;
+      };
     },
     defaultResource(ctx: KoaContextWithOIDC, client: Client, oneOf?: readonly string[] | string) {
       // A token without a resource has only the provider's own scopes, and those are a person's to give.
