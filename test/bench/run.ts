@@ -16,7 +16,7 @@ Measures Tandem side by side with bare oidc-provider, and prints ratios. It asse
   --database NAME   sqlite, postgres, or both separated by a comma (default sqlite)
   --pages N         how many pages wait in the rows about waiting pages (default 10000)
 
-PostgreSQL is the server of TEST_POSTGRES_URL, or one started for the bench.
+BENCH_PROFILE=folder keeps a CPU profile of each server. PostgreSQL is the server of TEST_POSTGRES_URL, or one started for the bench.
 Rows: ${Object.keys(ROWS).join(', ')}`;
 
 /** Nothing here may run for ever, whatever hangs. */
