@@ -154,6 +154,26 @@ describe('the phone web app', function () {
     await heading(page, 'Sign in with this phone');
   });
 
+  it('goes on where it was after a reload, with the request and with the code', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    await follow(page, await waiting.frame());
+    await heading(page, 'Sign in to Relying Party?');
+    await page.reload();
+    await heading(page, 'Sign in to Relying Party?');
+    await press(page, 'Approve');
+    await heading(page, 'Type this code on the other screen');
+    const code = await shownCode(page);
+    await page.reload();
+    await heading(page, 'Type this code on the other screen');
+    assert.equal(await shownCode(page), code);
+    assert.equal((await waiting.confirm(code)).status, 200);
+    await press(page, 'I have typed it');
+    await page.reload();
+    await heading(page, 'Sign in with this phone');
+  });
+
   it('keeps keys that cannot be read', async () => {
     const { page } = await open();
     await enrol(page);

@@ -7,7 +7,7 @@ import { enrol } from './enrolment.ts';
 import { enter, home, scan } from './home.ts';
 import { indexedDbKeyStore } from './key-store.ts';
 import { show } from './screens.ts';
-import { signIn } from './sign-in.ts';
+import { resume, signIn } from './sign-in.ts';
 
 const { issuer = '', base = '', reader = '' } = document.body.dataset;
 
@@ -39,9 +39,9 @@ function start(): void {
 
 /** Where the fragment leads. Links arrive in it, since servers do not get to see it. */
 async function route(app: App): Promise<void> {
-  const place = decodeURIComponent(location.hash.slice(1));
   try {
-    if (place === '') return await home(app);
+    const place = decoded(location.hash.slice(1));
+    if (place === '') return (await resume(app)) ? undefined : await home(app);
     if (place === 'scan') return await scan(app);
     if (place === 'enter') return enter(app);
     // A link is used once: neither a reload nor the back button must come across it again.
@@ -49,6 +49,15 @@ async function route(app: App): Promise<void> {
     await app.open(place.startsWith('/') ? issuer + place : place, 'opened');
   } catch (error) {
     app.problem(error, () => route(app));
+  }
+}
+
+/** Chat programs percent-encode links or leave them; a stray `%` is neither. */
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
   }
 }
 

@@ -4,6 +4,7 @@ import type { SignInLink, TypedCode } from '../sdk/links.ts';
 import type { Claimed, Decided } from '../sdk/phone.ts';
 import type { App } from './app.ts';
 import { spaced } from './enrolment.ts';
+import { drop, keep, kept } from './resume.ts';
 import { word } from './screens.ts';
 
 /** From a link or typed code to a decision. `opened` when the link was opened in this browser and a ticket may exist. */
@@ -62,8 +63,18 @@ async function claim(app: App, link: SignInLink | TypedCode, opened: boolean, ac
   }
 }
 
+/** Goes on with what this tab was about before a reload; false where that was nothing. */
+export async function resume(app: App): Promise<boolean> {
+  const found = await kept(app);
+  if (!found) return false;
+  if (found.decided) tell(app, found.claimed, found.decided);
+  else ask(app, found.claimed);
+  return true;
+}
+
 /** The card: who asks, for what, from where. */
 function ask(app: App, claimed: Claimed): void {
+  keep(claimed);
   const { request, account } = claimed;
   const { client, browser, scopes } = request;
   const verifying = request.level === '2';
@@ -85,11 +96,15 @@ function ask(app: App, claimed: Claimed): void {
   });
   if (client.logo_uri?.startsWith('https://')) showLogo(screen.slot('logo') as HTMLImageElement, client.logo_uri);
   screen.list('scopes', scopes, ({ description }) => ({ values: { description } }));
-  screen.countdown(claimed.expiresIn, () => app.problem(new PhoneError('expired', 'nothing was decided in time')));
+  screen.countdown(claimed.expiresIn, () => {
+    drop();
+    app.problem(new PhoneError('expired', 'nothing was decided in time'));
+  });
 
   async function decide(decision: 'approve' | 'deny') {
     try {
       const decided = await app.phone.decide(claimed, decision);
+      drop();
       if (screen.shown) tell(app, claimed, decided);
     } catch (error) {
       if (!screen.shown) return;
@@ -97,6 +112,7 @@ function ask(app: App, claimed: Claimed): void {
       // The transaction still waits: what failed here can be tried again from the card.
       const words = code === 'verification_failed' ? 'verify_failed' : code === 'unreachable' ? 'error_unreachable' : undefined;
       if (!words) {
+        drop();
         if (code === 'device_revoked') await app.phone.forget(account);
         return app.problem(error);
       }
@@ -110,13 +126,21 @@ function ask(app: App, claimed: Claimed): void {
   screen.on('deny', () => decide('deny'));
 }
 
-function tell(app: App, claimed: Claimed, { state, confirmCode, expiresIn }: Decided): void {
+function tell(app: App, claimed: Claimed, decided: Decided): void {
+  const { state, confirmCode, expiresIn } = decided;
   if (state === 'denied') return void app.show('denied');
   if (confirmCode === undefined) return void app.show('approved');
+  keep(claimed, decided);
   const screen = app.show('code', { browser: browserWords(claimed), client: claimed.request.client.name });
   spaced(screen.slot('code'), confirmCode);
-  screen.countdown(expiresIn ?? 120, () => app.problem(new PhoneError('expired', 'the code was not typed in time')));
-  screen.on('done', () => void app.show('approved'));
+  screen.countdown(expiresIn ?? 120, () => {
+    drop();
+    app.problem(new PhoneError('expired', 'the code was not typed in time'));
+  });
+  screen.on('done', () => {
+    drop();
+    app.show('approved');
+  });
 }
 
 function browserWords({ request: { browser } }: Claimed): string {
