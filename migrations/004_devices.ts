@@ -15,6 +15,8 @@ export const devices: Migration = {
       table.string('algorithm', 8).notNullable();
       table.text('public_key').notNullable();
       table.text('credential_id');
+      // Of the id, which may be longer than what every database can keep unique.
+      table.string('credential_hash', 43).unique();
       table.text('credential_key');
       table.bigInteger('credential_counter').notNullable();
       table.bigInteger('pending_until').index();

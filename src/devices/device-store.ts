@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import type { Database, Transaction } from '../context.ts';
+import { base64url, sha256 } from '../lib/crypto.ts';
 import type { RevocationReason } from './events.ts';
 
 /** An enrolled phone, as other rooms see it. */
@@ -79,15 +80,19 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     mysql: `select ${COLUMNS} from tandem_devices where id = ? for update`,
   });
   const byKid = db.statement<Row>(`select ${COLUMNS} from tandem_devices where kid = ?`);
+  const byCredential = db.statement<Row>(`select ${COLUMNS} from tandem_devices where credential_hash = ?`);
   const ofAccount = db.statement<Row>(
     `select ${COLUMNS} from tandem_devices where account_id = ? and state = 'active' order by created_at, id`,
   );
   const insert = db.statement(
-    `insert into tandem_devices (id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_key,
-      credential_counter, pending_until, created_at) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into tandem_devices (id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_hash, credential_key,
+      credential_counter, pending_until, created_at) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const activate = db.statement(
     `update tandem_devices set state = 'active', pending_until = null, capped_until = ?, confirmed_at = ? where id = ? and state = 'pending'`,
+  );
+  const rekey = db.statement(
+    `update tandem_devices set kid = ?, algorithm = ?, public_key = ?, last_used_at = ? where id = ? and kid = ? and state = 'active'`,
   );
   const rename = db.statement(`update tandem_devices set name = ? where id = ? and account_id = ? and state = 'active'`);
   const revoke = db.statement(
@@ -140,20 +145,27 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
       return row && record(row);
     },
 
+    /** The device whose user-verifying key is behind this WebAuthn credential. */
+    async findByCredential(credentialId: string): Promise<DeviceRecord | undefined> {
+      const row = await byCredential.get([hashOf(credentialId)]);
+      return row && record(row);
+    },
+
     /** The active devices of an account, oldest first. */
     async list(accountId: string, tx?: Transaction): Promise<DeviceRecord[]> {
       return (await ofAccount.all([accountId], tx)).map(record);
     },
 
-    /** Inserts a pending device; false when its key is a device's already. */
+    /** Inserts a pending device; false when one of its keys is a device's already. */
     async insert(device: NewDevice, tx: Transaction): Promise<boolean> {
       // A unique violation would abort the whole transaction on PostgreSQL, so ask first; the constraint decides a race.
-      if (await byKid.get([device.kid], tx)) return false;
       const { credential } = device;
+      if (await byKid.get([device.kid], tx)) return false;
+      if (credential && (await byCredential.get([hashOf(credential.id)], tx))) return false;
       await insert.run(
         [
           device.id, device.accountId, device.name, device.platform, device.kid, device.algorithm, JSON.stringify(device.publicKey),
-          credential?.id ?? null, credential?.publicKey ?? null, credential?.counter ?? 0, device.pendingUntil, clock(),
+          credential?.id ?? null, credential ? hashOf(credential.id) : null, credential?.publicKey ?? null, credential?.counter ?? 0, device.pendingUntil, clock(),
         ],
         tx,
       );
@@ -163,6 +175,15 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     /** Pending becomes active; false when it was not pending. */
     async activate(id: string, cappedUntil: number | undefined, tx: Transaction): Promise<boolean> {
       return (await activate.run([cappedUntil ?? null, clock(), id], tx)) === 1;
+    },
+
+    /**
+     * Puts a new presence key in the place of the one that `device` was read with; false when that is no longer its key,
+     * when it is no longer active, or when the new one is a device's already.
+     */
+    async rekey({ id, kid }: Pick<DeviceRecord, 'id' | 'kid'>, key: Pick<DeviceRecord, 'kid' | 'algorithm' | 'publicKey'>, tx: Transaction): Promise<boolean> {
+      if (await byKid.get([key.kid], tx)) return false;
+      return (await rekey.run([key.kid, key.algorithm, JSON.stringify(key.publicKey), clock(), id, kid], tx)) === 1;
     },
 
     async rename(accountId: string, id: string, name: string, tx: Transaction): Promise<boolean> {
@@ -199,6 +220,8 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     },
   };
 }
+
+const hashOf = (credentialId: string) => base64url(sha256(credentialId));
 
 /** What other rooms may know of a device. */
 export function publicDevice(record: DeviceRecord): Device {

@@ -12,7 +12,9 @@ import { createEnrolmentStore } from './enrolment-store.ts';
 import { createEnrolmentService } from './enrolment.ts';
 import { createNonces } from './nonce.ts';
 import { devicePages } from './pages.ts';
+import { createPasskeys } from './passkeys.ts';
 import { phoneRoutes } from './phone-routes.ts';
+import { createRekeyingService } from './rekeying.ts';
 import { createDeviceService } from './service.ts';
 import { createVerification } from './verification.ts';
 import type { SignedCall, VerifyOptions } from './verification.ts';
@@ -72,6 +74,8 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   const verification = createVerification({ issuer, clock, store, nonces, webauthn });
   const devices = createDeviceService({ ...context, store });
   const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
+  const passkeys = createPasskeys({ store, webauthn });
+  const rekeying = createRekeyingService(context, { store, passkeys, verification, nonces, webauthn, accounts });
   const sweeper = createSweeper(context);
   sweeper.register(
     { table: 'tandem_device_calls', column: 'expires_at' },
@@ -95,7 +99,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
       // The link travels in the fragment, which no server's log keeps.
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
-      phoneRoutes(router, context, { devices, enrolments, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
+      phoneRoutes(router, context, { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
       devicePages(router, context, { devices, enrolments, gate, browsers, views, home });
     },
   };

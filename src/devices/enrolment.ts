@@ -46,7 +46,7 @@ export function createEnrolmentService(
   { store, devices, verification, webauthn, accounts }: {
     store: EnrolmentStore;
     devices: DeviceService;
-    verification: Pick<Verification, 'verifyEnrolment'>;
+    verification: Pick<Verification, 'verifyNewKey'>;
     webauthn: WebAuthn;
     accounts: AccountDirectory;
   },
@@ -122,7 +122,7 @@ export function createEnrolmentService(
      * @returns the confirm code, which only this answer ever holds
      */
     async enrol(body: string, address?: string): Promise<{ deviceId: string; confirmCode: string; expiresIn: number; userVerifying: boolean }> {
-      const call = await verification.verifyEnrolment(body);
+      const call = await verification.verifyNewKey(body, 'enrol+jwt');
       const claims = enrolmentClaims.safeParse(call.claims);
       if (!claims.success) {
         const [issue] = claims.error.issues;

@@ -12,6 +12,8 @@ declare module '../lib/events.ts' {
     /** A wrong confirm code was typed; `triesLeft` 0 ends the enrolment. */
     'device.confirm_failed': { enrolmentId: string; deviceId: string; triesLeft: number };
     'device.enrolment_cancelled': { enrolmentId: string };
+    /** The user-verifying key vouched for a new presence key; the one before is worthless. Hosts notify the account here. */
+    'device.rekeyed': { deviceId: string; name: string };
     'device.renamed': { deviceId: string; name: string };
     /** From now on every call of the device is refused. `lost` also ends the sessions and grants that it made. */
     'device.revoked': { deviceId: string; reason: RevocationReason; by: 'account' | 'device' | 'enrolment' };

@@ -9,6 +9,7 @@ import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { EnrolmentService } from './enrolment.ts';
 import type { Nonces } from './nonce.ts';
+import type { RekeyingService } from './rekeying.ts';
 import type { DeviceService } from './service.ts';
 import type { Verification } from './verification.ts';
 
@@ -20,9 +21,10 @@ const LINK = /^1\.[\w-]{43}$/;
 export function phoneRoutes(
   router: Router,
   { issuer, limits }: Pick<Context, 'issuer' | 'limits'>,
-  { devices, enrolments, verification, nonces, accounts, views, appUrl, phoneOrigin }: {
+  { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
+    rekeying: RekeyingService;
     verification: Verification;
     nonces: Nonces;
     accounts: AccountDirectory;
@@ -51,6 +53,16 @@ export function phoneRoutes(
   route(router, { method: 'POST', path: '/phone/enrolment', kind: 'jose', limit: perAddress }, async (ctx, { body }) => {
     const { deviceId, confirmCode, expiresIn, userVerifying } = await enrolments.enrol(body, ctx.ip);
     ctx.body = { device_id: deviceId, confirm_code: confirmCode, expires_in: expiresIn, user_verifying: userVerifying };
+  });
+
+  route(router, { method: 'POST', path: '/phone/rekey/offer', kind: 'json' }, async (ctx) => {
+    const { nonce, serverTime, webauthn } = rekeying.offer();
+    ctx.body = { issuer, nonce, server_time: serverTime, webauthn };
+  });
+
+  route(router, { method: 'POST', path: '/phone/rekey', kind: 'jose', limit: perAddress }, async (ctx, { body }) => {
+    const { deviceId, label, name } = await rekeying.rekey(body, ctx.ip);
+    ctx.body = { device_id: deviceId, account: { label }, name };
   });
 
   route(router, { method: 'POST', path: '/phone/device', kind: 'jose' }, async (ctx, { body }) => {

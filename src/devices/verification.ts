@@ -39,12 +39,14 @@ export interface VerifyOptions {
   readonly states?: ReadonlyArray<Device['state']>;
 }
 
-/** The JWS of an enrolling phone, which no device of ours signed yet. */
-export interface EnrolmentCall {
+/** A call signed by a presence key that is no device's yet: of a phone that enrols, or takes a new one. */
+export interface NewKeyCall {
   readonly jwk: JWK;
   readonly kid: string;
   readonly algorithm: DeviceAlgorithm;
-  readonly claims: Readonly<Record<string, unknown>>;
+  readonly claims: SignedClaims;
+  /** SHA-256 of the signing input, base64url: the challenge of an assertion that travels along. */
+  readonly challenge: string;
   readonly webauthn: unknown;
 }
 
@@ -67,6 +69,9 @@ const claimsSchema = z.looseObject({
   jti: z.string().regex(/^[\w-]{22,128}$/, 'must be 22 to 128 characters of base64url'),
   nonce: z.string().max(512),
 });
+
+/** What every signed call claims, whatever else it does. */
+export type SignedClaims = z.infer<typeof claimsSchema>;
 
 interface Parsed {
   readonly header: z.infer<typeof headerSchema>;
@@ -109,7 +114,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
     return result.data;
   }
 
-  function checkClaims(claims: z.infer<typeof claimsSchema>, iss: string) {
+  function checkClaims(claims: SignedClaims, iss: string) {
     const now = clock() / 1000;
     if (claims.iss !== iss) throw new AppError('invalid_signature', 'iss is not the signer');
     if (claims.aud !== issuer) throw new AppError('invalid_signature', `aud must be ${issuer}`);
@@ -120,7 +125,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
     }
   }
 
-  async function checkNonce(claims: z.infer<typeof claimsSchema>, expected: NonNullable<VerifyOptions['nonce']>) {
+  async function checkNonce(claims: SignedClaims, expected: NonNullable<VerifyOptions['nonce']>) {
     if (expected === 'server') return nonces.check(claims.nonce);
     const value = typeof expected === 'string' ? expected : await expected(claims);
     if (!equal(value, claims.nonce)) throw new AppError('invalid_nonce', 'nonce is not the challenge of this call');
@@ -130,8 +135,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
   async function checkAssertion(call: Parsed, device: DeviceRecord): Promise<{ counter: number } | undefined> {
     if (call.webauthn === undefined) return undefined;
     if (!device.credential) throw new AppError('invalid_signature', 'this device has no user-verifying key');
-    const challenge = base64url(sha256(call.signingInput));
-    return { counter: await webauthn.assert(call.webauthn, device.credential, challenge) };
+    return { counter: await webauthn.assert(call.webauthn, device.credential, challengeOf(call)) };
   }
 
   return {
@@ -145,7 +149,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
      */
     async verify(body: string, { typ, nonce = 'server', states = ['active'] }: VerifyOptions): Promise<SignedCall> {
       const call = parse(body);
-      if (call.header.jwk !== undefined) throw new AppError('invalid_request', 'only an enrolling phone sends its key');
+      if (call.header.jwk !== undefined) throw new AppError('invalid_request', 'only a phone with a new key sends it along');
       const device = await store.findByKid(call.header.kid);
       if (!device) throw new AppError('invalid_signature', 'kid is not the key of a device');
       // The header names the algorithm, but only enrolment chose it: anything else would let the caller choose the check.
@@ -158,8 +162,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
       const assertion = await checkAssertion(call, device);
       const now = clock();
       const touch = now - (device.lastUsedAt ?? 0) > TOUCH_MS ? store.touch(device.id) : undefined;
-      // Kept a lifetime longer than anybody's clock could accept the call.
-      const [fresh] = await Promise.all([store.rememberCall(device.id, claims.jti, (claims.exp + MAX_LIFETIME_SECONDS) * 1000), touch]);
+      const [fresh] = await Promise.all([store.rememberCall(device.id, claims.jti, keptUntil(claims)), touch]);
       if (!fresh) throw new AppError('replayed', 'this call was made before');
       if (assertion && assertion.counter > 0 && !(await store.advanceCounter(device.id, assertion.counter))) {
         throw new AppError('replayed', 'this WebAuthn assertion was used before');
@@ -167,15 +170,15 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
       return { device: publicDevice(device), claims, userVerified: assertion !== undefined, jws: body };
     },
 
-    /** Verifies the call by which a phone enrols: signed by the key that travels in its header. */
-    async verifyEnrolment(body: string): Promise<EnrolmentCall> {
+    /** Verifies a call signed by the very key that travels in its header. */
+    async verifyNewKey(body: string, typ: string): Promise<NewKeyCall> {
       const call = parse(body);
       const parsed = publicKeySchema.safeParse(call.header.jwk);
       if (!parsed.success) throw new AppError('invalid_request', 'jwk must be a public P-256 or Ed25519 key and nothing else');
       const jwk: JWK = parsed.data;
       const algorithm = jwk.kty === 'EC' ? 'ES256' : 'EdDSA';
       if (call.header.alg !== algorithm) throw new AppError('invalid_signature', `a ${jwk.crv} key signs by ${algorithm}`);
-      if (call.header.typ !== 'enrol+jwt') throw new AppError('invalid_signature', 'typ must be enrol+jwt');
+      if (call.header.typ !== typ) throw new AppError('invalid_signature', `typ must be ${typ}`);
       const kid = await calculateJwkThumbprint(jwk, 'sha256');
       if (call.header.kid !== kid) throw new AppError('invalid_signature', 'kid must be the RFC 7638 thumbprint of jwk');
       let key: CryptoKey;
@@ -187,12 +190,19 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
       const claims = await verifiedClaims(call, key, algorithm);
       checkClaims(claims, kid);
       await checkNonce(claims, 'server');
-      return { jwk, kid, algorithm, claims, webauthn: call.webauthn };
+      return { jwk, kid, algorithm, claims, challenge: challengeOf(call), webauthn: call.webauthn };
     },
   };
 }
 
-function unusable({ state }: Device): AppError {
+/** What a WebAuthn assertion that travels with the call must be about. */
+const challengeOf = ({ signingInput }: Parsed) => base64url(sha256(signingInput));
+
+/** Until when a `jti` is kept, in milliseconds: a lifetime longer than anybody's clock could accept the call. */
+export const keptUntil = ({ exp }: SignedClaims) => (exp + MAX_LIFETIME_SECONDS) * 1000;
+
+/** Why a device that is not active is refused. */
+export function unusable({ state }: Device): AppError {
   return state === 'pending'
     ? new AppError('device_pending', 'this device waits for its confirm code')
     : new AppError('device_revoked', 'this device was revoked');

@@ -1,5 +1,5 @@
 import { generateRegistrationOptions, verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
-import type { AuthenticationResponseJSON, PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
+import type { AuthenticationResponseJSON, PublicKeyCredentialCreationOptionsJSON, PublicKeyCredentialRequestOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import * as z from 'zod';
 import { AppError } from '../errors.ts';
 import { base64url, fromBase64url } from '../lib/crypto.ts';
@@ -7,6 +7,8 @@ import type { Credential } from './device-store.ts';
 
 /** ES256, EdDSA, RS256 as COSE numbers (RFC 9053): what platform authenticators make. */
 const ALGORITHMS = [-7, -8, -257];
+/** How long a browser may look for a passkey, in seconds; a person may have to fetch the phone. */
+export const REQUEST_SECONDS = 300;
 const base64urlText = (max: number) => z.string().max(max).regex(/^[\w-]+$/);
 
 // What browsers add beside (extension results, transports, the public key once more) proves nothing and is left unread.
@@ -53,6 +55,17 @@ export function createWebAuthn({ origin, name }: { origin: string; name: string 
         authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
         supportedAlgorithmIDs: ALGORITHMS,
       });
+    },
+
+    /** What a page hands to `navigator.credentials.get` to find a passkey of ours, whichever it is; the challenge is its own. */
+    request(): Omit<PublicKeyCredentialRequestOptionsJSON, 'challenge'> {
+      return { rpId, userVerification: 'required', timeout: REQUEST_SECONDS * 1000 };
+    },
+
+    /** The credential that an assertion is of, and the challenge that it signed: claims, until {@link WebAuthn.assert} has verified it. */
+    claims(input: unknown): { credentialId: string; challenge: string } {
+      const { id, response } = parse(assertionSchema, input);
+      return { credentialId: id, challenge: String(clientDataOf(response.clientDataJSON)?.challenge) };
     },
 
     /**
@@ -113,15 +126,17 @@ function parse<T>(schema: z.ZodType<T>, input: unknown): T {
   return result.data;
 }
 
-/** The library lets a ceremony in another site's frame pass; the phone app is never framed. */
+/** The library lets a ceremony in another site's frame pass; our pages are never framed. */
 function refuseCrossOrigin(clientDataJSON: string) {
-  let clientData: { crossOrigin?: unknown };
+  if (clientDataOf(clientDataJSON)?.crossOrigin) throw new AppError('invalid_signature', 'the WebAuthn ceremony ran inside a frame of another site');
+}
+
+function clientDataOf(clientDataJSON: string): { challenge?: unknown; crossOrigin?: unknown } | null {
   try {
-    clientData = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')) as { crossOrigin?: unknown };
+    return JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')) as object | null;
   } catch (cause) {
     throw new AppError('invalid_signature', 'the WebAuthn client data is not JSON', { cause });
   }
-  if (clientData?.crossOrigin) throw new AppError('invalid_signature', 'the WebAuthn ceremony ran inside a frame of another site');
 }
 
 /** The library tells by plain errors what is wrong; all of it is one thing to the caller. */

@@ -66,7 +66,7 @@ export function createSoftwareAuthenticator(origin: string): SoftwareAuthenticat
       });
     },
 
-    get({ challenge, rpId, credentialId }): Promise<Assertion> {
+    get({ challenge, rpId, credentialId = [...credentials.keys()].at(-1) ?? '' }): Promise<Assertion> {
       const credential = credentials.get(credentialId);
       if (!credential) return Promise.reject(new Error('no such credential'));
       credential.signCount += 1;

@@ -56,6 +56,8 @@ export interface VirtualPhone {
   decide(claimed: Claimed, decision: 'approve' | 'deny'): Promise<Decided>;
   approve(linkOrCode: string): Promise<Decided & { claimed: Claimed }>;
   deny(linkOrCode: string): Promise<Decided & { claimed: Claimed }>;
+  /** Forgets every key as a cleared browser does, all but the passkey, and takes the device up again by that. */
+  rekey(): Promise<PhoneAccount>;
   status(): Promise<DeviceStatus>;
   retire(): Promise<void>;
   /** Posts a body as it is, for replays and rubbish. */
@@ -159,6 +161,11 @@ export function createVirtualPhone({
     async deny(text) {
       const claimed = await phone.claim(text);
       return { ...(await phone.decide(claimed, 'deny')), claimed };
+    },
+    async rekey() {
+      for (const { deviceId } of await store.list()) await store.remove(deviceId);
+      current = await sdk().rekey(issuer);
+      return current;
     },
     status: () => sdk().status(phone.account),
     retire: () => sdk().retire(phone.account),

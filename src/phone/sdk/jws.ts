@@ -2,7 +2,7 @@ import { base64url, sha256, utf8, type WebCrypto } from './platform.ts';
 import type { DeviceKey, Keys, PublicJwk } from './keys.ts';
 
 /** What a signed call is; a signature for one call is worthless for another (RFC 8725 §3.11). */
-export type CallType = 'enrol+jwt' | 'device+jwt' | 'device-retire+jwt' | 'qr-claim+jwt' | 'qr-decision+jwt';
+export type CallType = 'enrol+jwt' | 'rekey+jwt' | 'device+jwt' | 'device-retire+jwt' | 'qr-claim+jwt' | 'qr-decision+jwt';
 
 /** A signed call as it is sent: body and its media type. */
 export interface SignedBody {

@@ -5,7 +5,7 @@ import { webCryptoKeys, type DeviceKey, type Keys, type PublicJwk } from './keys
 import type { EnrolmentLink, SignInLink, TypedCode } from './links.ts';
 import { base64url, platform, type Platform } from './platform.ts';
 import { readRequest, requestHash, type SignInRequest } from './request.ts';
-import { presenceOnly, type CredentialOptions, type Registration, type Verifier } from './verifier.ts';
+import { presenceOnly, type Assertion, type CredentialOptions, type Registration, type Verifier } from './verifier.ts';
 import { createWire, text, type Wire } from './wire.ts';
 
 /** What {@link createPhone} may be given; all of it has a default. */
@@ -80,6 +80,14 @@ export interface Phone {
    * @throws {PhoneError} `expired`, `already_claimed`, `invalid_signature`, `rate_limited`
    */
   enrol(offer: EnrolmentOffer, device: { name: string; platform: string; verify?: boolean }): Promise<Enrolled>;
+  /**
+   * Takes up a device again whose keys this phone has lost, as when a browser cleared its storage: the passkey made at its
+   * enrolment vouches for a new presence key. The key that was lost is worthless from then on.
+   *
+   * @throws {PhoneError} `verification_failed` where the person, or the phone, showed no passkey; `not_found` where it is
+   *   of no device; `device_revoked`, `device_pending`, `conflict`, `rate_limited`
+   */
+  rekey(issuer: string): Promise<PhoneAccount>;
   /** What the server holds of this device; brings the stored account up to date, and removes it when revoked. */
   status(account: PhoneAccount): Promise<DeviceStatus>;
   /** Ends this device at the server and forgets its keys. */
@@ -220,6 +228,34 @@ export function createPhone(options: PhoneOptions = {}): Phone {
       };
       await store.save(enrolled);
       return { account: enrolled, confirmCode: text(answer, 'confirm_code'), expiresIn: Number(answer['expires_in']) };
+    },
+
+    async rekey(issuer) {
+      const offer = await wire(issuer).json('/phone/rekey/offer', {});
+      if (offer['issuer'] !== issuer) throw new PhoneError('invalid_answer', 'the offer is of another issuer');
+      const { rpId = '' } = offer['webauthn'] as { rpId?: string };
+      const key = await keys.generate();
+      let assertion: Assertion | undefined;
+      const answer = await call(issuer, '/phone/rekey', {
+        key,
+        iss: key.kid,
+        type: 'rekey+jwt',
+        jwk: key.publicJwk,
+        claims: {},
+        webauthn: async (challenge) => (assertion = await verifier.get({ challenge, rpId })),
+      });
+      const account: PhoneAccount = {
+        deviceId: text(answer, 'device_id'),
+        issuer,
+        label: (answer['account'] as { label: string }).label,
+        name: text(answer, 'name'),
+        state: 'active',
+        key,
+        credential: assertion && { id: assertion.id, rpId },
+        enrolledAt: clock(),
+      };
+      await store.save(account);
+      return account;
     },
 
     async status(account) {

@@ -43,11 +43,12 @@ export interface Verifier {
   /** Makes a credential; undefined where the person declined, and the phone goes on with its presence key alone. */
   create(options: CredentialOptions): Promise<Registration | undefined>;
   /**
-   * Verifies the user and signs `challenge` (base64url).
+   * Verifies the user and signs `challenge` (base64url): by this credential, or without one by whichever of `rpId` the
+   * person chooses.
    *
    * @throws {PhoneError} `verification_failed`
    */
-  get(options: { challenge: string; rpId: string; credentialId: string }): Promise<Assertion>;
+  get(options: { challenge: string; rpId: string; credentialId?: string }): Promise<Assertion>;
 }
 
 /** A phone without a user-verifying key: presence only. */

@@ -58,7 +58,7 @@ export function webAuthnVerifier(): Verifier {
           publicKey: {
             challenge: fromBase64url(challenge),
             rpId,
-            allowCredentials: [{ type: 'public-key', id: fromBase64url(credentialId) }],
+            ...(credentialId !== undefined && { allowCredentials: [{ type: 'public-key', id: fromBase64url(credentialId) }] }),
             userVerification: 'required',
           },
         });

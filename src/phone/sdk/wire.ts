@@ -8,7 +8,7 @@ const TIMEOUT = 15_000;
 
 /** The HTTP side of the protocol at one issuer. */
 export interface Wire {
-  /** Posts JSON, answers with JSON. */
+  /** Posts JSON, answers with JSON. A nonce that comes with the answer serves the next signed call. */
   json(path: string, body: object): Promise<Record<string, unknown>>;
   /**
    * Posts what `sign` makes. `cookies` sends the ticket cookie along; nothing else on this wire wants cookies.
@@ -50,30 +50,31 @@ export function createWire({ fetch, clock }: Platform, issuer: string): Wire {
     }
   }
 
-  /** `POST /phone/nonce`, which also tells how far this phone's clock is off. */
-  async function renew(): Promise<string> {
+  async function json(path: string, body: string): Promise<Record<string, unknown>> {
     const sent = clock();
-    const answer = await post('/phone/nonce', '', 'application/json');
+    const answer = await post(path, body, 'application/json');
+    if ('nonce' in answer) learn(answer, sent);
+    return answer;
+  }
+
+  /** Keeps a nonce, which also tells how far this phone's clock is off. */
+  function learn(answer: Record<string, unknown>, sent: number): void {
     const value = text(answer, 'nonce');
     const now = clock();
     // Half of the round trip has passed since the server read its clock, to the best of anybody's knowledge.
     offset = Number(answer['server_time']) * 1000 - (sent + now) / 2;
     if (Number.isNaN(offset)) throw new PhoneError('invalid_answer', 'server_time is missing');
     nonce = { value, taken: now };
-    return value;
   }
 
   async function fresh(given: string | undefined): Promise<Fresh> {
-    let value = given ?? (nonce && clock() - nonce.taken < NONCE_LIFETIME ? nonce.value : undefined);
-    if (value === undefined || offset === undefined) {
-      const renewed = await renew();
-      value ??= renewed;
-    }
-    return { nonce: value, now: Math.floor((clock() + (offset ?? 0)) / 1000) };
+    const kept = nonce && clock() - nonce.taken < NONCE_LIFETIME ? nonce.value : undefined;
+    if ((given ?? kept) === undefined || offset === undefined) text(await json('/phone/nonce', ''), 'nonce');
+    return { nonce: given ?? nonce?.value ?? '', now: Math.floor((clock() + (offset ?? 0)) / 1000) };
   }
 
   return {
-    json: (path, body) => post(path, JSON.stringify(body), 'application/json'),
+    json: (path, body) => json(path, JSON.stringify(body)),
     async signed(path, sign, options = {}) {
       const attempt = async () => {
         const { body, contentType } = await sign(await fresh(options.nonce));
