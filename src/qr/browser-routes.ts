@@ -13,6 +13,7 @@ import type { Views } from '../lib/views/views.ts';
 import { requestedLevel } from '../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
 import type { Page } from './browser-side.ts';
+import type { QrOptions } from './core.ts';
 import { frameNumber } from './frames.ts';
 import { createPolls, POLL_SECONDS } from './polls.ts';
 import type { Facts } from './request.ts';
@@ -28,13 +29,14 @@ const typedCode = z.strictObject({ code: z.string().max(20) });
 /** Registers what the sign-in page does; all of it below the path on which the interaction cookie is sent. */
 export function browserRoutes(
   router: Router,
-  { issuer, clock }: Pick<Context, 'issuer' | 'clock'>,
-  { service, waiting, interactions, browsers, views }: {
+  { issuer, clock, log }: Pick<Context, 'issuer' | 'clock' | 'log'>,
+  { service, waiting, interactions, browsers, views, locate }: {
     service: QrService;
     waiting: WaitingPages;
     interactions: Interactions;
     browsers: Browsers;
     views: Views;
+    locate: QrOptions['locate'];
   },
 ): void {
   const polls = createPolls(clock);
@@ -52,6 +54,17 @@ export function browserRoutes(
     return { frame: service.frames.text(id, isStatic ? 's' : frameNumber(startedAt, clock())) };
   }
 
+  /** Where the browser is, if the host can tell; a sign-in does not wait on a table of cities being right. */
+  async function placeOf(address: string): Promise<{ place?: string }> {
+    try {
+      const place = await locate?.(address);
+      return place ? { place: place.slice(0, 80) } : {};
+    } catch (error) {
+      log.warn({ err: error }, 'locating a browser failed');
+      return {};
+    }
+  }
+
   async function facts(ctx: KoaContext, details: InteractionDetails): Promise<{ facts: Facts; policy: 'auto' | 'always' }> {
     const [client, scopes] = [await interactions.client(details), await interactions.scopes(ctx, details)];
     const { family, os } = describeBrowser(ctx);
@@ -66,7 +79,7 @@ export function browserRoutes(
           ...(client.redirectHost !== undefined && { redirect_host: client.redirectHost }),
         },
         scopes,
-        browser: { family, os },
+        browser: { family, os, ...(await placeOf(ctx.ip)) },
         ...(typeof locales === 'string' && { locales }),
       },
     };

@@ -38,6 +38,14 @@ export interface Parts {
 export interface QrOptions {
   /** Transactions that one network address may start in a minute; 30 unless told otherwise. */
   readonly startsPerMinute?: number;
+  /**
+   * Names the city or region of a network address, so that the phone can show where the browser is; undefined where it is
+   * not known. Tandem brings no such data of its own. Where it throws, the place is left out and the failure is logged.
+   *
+   * @example
+   * qr({ locate: (address) => cities.get(address)?.city?.names.en })
+   */
+  readonly locate?: (address: string) => string | undefined | Promise<string | undefined>;
 }
 
 /** What both sides of a transaction do alike. */

@@ -50,7 +50,7 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
     service,
     method,
     routes(router: Router, interactions: Interactions): void {
-      browserRoutes(router, context, { service, waiting, interactions, browsers, views });
+      browserRoutes(router, context, { service, waiting, interactions, browsers, views, locate: options.locate });
       phoneRoutes(router, context, { service, verify: devices.verify, views, appUrl });
     },
     sweep: () => service.sweep(),

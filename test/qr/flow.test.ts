@@ -277,3 +277,24 @@ onEachDatabase('a sign-in by QR', (database) => {
     return { status: answer.status, body: await answer.text() };
   }
 });
+
+onEachDatabase('the place of a browser', (database) => {
+  it('is what the host says of its address, and left out where the host cannot tell', async () => {
+    const places = new Map<string, string>([['127.0.0.1', 'Utrecht']]);
+    const t = await startQr(database, {
+      locate(address) {
+        if (places.size === 0) throw new Error('no table of cities');
+        return places.get(address.replace(/^::ffff:/, '').replace('::1', '127.0.0.1'));
+      },
+    });
+    const { phone } = await t.person();
+    const seen = async () => (await phone.claim(await (await t.waiting()).frame())).request.browser.place;
+    assert.equal(await seen(), 'Utrecht');
+    places.set('127.0.0.1', '');
+    assert.equal(await seen(), undefined);
+    places.clear();
+    assert.equal(await seen(), undefined);
+    assert.ok(t.errors.length > 0);
+    await t.close();
+  });
+});

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Knex } from 'knex';
 import { Provider } from 'oidc-provider';
-import { accounts, newEncryptionKey, qr, tandem, type Tandem } from '../../src/index.ts';
+import { accounts, newEncryptionKey, qr, tandem, type QrOptions, type Tandem } from '../../src/index.ts';
 import { openDatabase } from '../../src/lib/database/open.ts';
 import type { TestDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type BrowserOptions, type HttpBrowser, type Page } from '../support/http-browser.ts';
@@ -41,7 +41,7 @@ export interface WaitingPage {
 export type QrHarness = Awaited<ReturnType<typeof startQr>>;
 
 /** A whole provider over real HTTP, which can be joined by further processes on the same database, and restarted. */
-export async function startQr(database: Pick<TestDatabase, 'name' | 'url'>, options: { startsPerMinute?: number } = {}) {
+export async function startQr(database: Pick<TestDatabase, 'name' | 'url'>, options: Pick<QrOptions, 'startsPerMinute' | 'locate'> = {}) {
   const databaseUrl = await database.url();
   const encryption = [newEncryptionKey()];
   const clock = createTestClock();
