@@ -1,4 +1,4 @@
-import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import { createPhone, parseLink, type Claimed, type Phone } from '../../src/phone/index.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import { authorize, expectStatus, finish, form, type Begun } from './flows.ts';
 import { createClient } from './load.ts';
@@ -8,21 +8,28 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Somebody with an account, a phone, and a browser on which the account has signed in. */
 export interface Person {
-  readonly phone: VirtualPhone;
+  readonly phone: Phone;
   /** The cookie by which a browser is known to the account. */
   readonly knownCookie: string;
 }
 
-/** A phone whose calls go out over the load's connections. `at` is another process that answers for the issuer. */
-function phoneOf(issuer: string, at: string): VirtualPhone {
+/** A phone as the app has it, whose calls go out over the load's connections. `at` is another process that answers for the issuer. */
+function phoneOf(issuer: string, at: string): Phone {
   const client = createClient();
-  return createVirtualPhone({
-    issuer,
+  return createPhone({
     async fetch(url, { headers, body }) {
       const answer = await client.request('POST', url.replace(issuer, at), { headers, body });
       return { status: answer.status, headers: { get: (name) => (answer.headers[name.toLowerCase()] as string | undefined) ?? null }, text: () => Promise.resolve(answer.body) };
     },
   });
+}
+
+/** Takes the transaction of a frame. */
+export async function claim({ phone }: Person, frame: string): Promise<Claimed> {
+  const [account] = await phone.accounts();
+  const link = parseLink(frame);
+  if (!account || link.kind !== 'sign-in') throw new Error(`nothing to claim with ${frame}`);
+  return phone.claim(account, link);
 }
 
 /** Signs the first of the server's people in, and enrols a phone on the account's pages. */
@@ -32,10 +39,13 @@ export async function settle(issuer: string, at = issuer): Promise<Person> {
   try {
     let page = await browser.submit(await browser.get(`${issuer}/account/devices/add`), '/password', personOf(0));
     page = await browser.submit(page, '/account/devices/add');
-    const link = /https?:\/\/[^\s"<>]+\/e\/1\.[\w-]{43}/.exec(page.body)?.[0];
-    if (!link) throw new Error(`no enrolment link at ${page.url}: ${page.text.slice(0, 300)}`);
-    const { confirmCode } = await phone.enrol(link);
+    const shown = /https?:\/\/[^\s"<>]+\/e\/1\.[\w-]{43}/.exec(page.body)?.[0];
+    const link = shown === undefined ? undefined : parseLink(shown);
+    if (link?.kind !== 'enrolment') throw new Error(`no enrolment link at ${page.url}: ${page.text.slice(0, 300)}`);
+    const { confirmCode } = await phone.enrol(await phone.offer(link), { name: 'Bench', platform: 'Node.js' });
     page = await browser.submit(page, '/confirm', { code: confirmCode });
+    // The phone asks whether it is active, as the app does.
+    for (const account of await phone.accounts()) await phone.status(account);
     const knownCookie = browser.cookies.all().find(({ name }) => name === 'tandem-known')?.value;
     if (!knownCookie) throw new Error(`the browser is not known after signing in: ${page.text.slice(0, 300)}`);
     return { phone, knownCookie };
@@ -62,9 +72,9 @@ export async function showQr(issuer: string, { knownCookie }: { knownCookie?: st
 }
 
 /** Authorize, page, claim, decision, redeem, token, in a browser that is fresh but known to the account. */
-export async function qrSignIn(issuer: string, { phone, knownCookie }: Person): Promise<void> {
-  const shown = await showQr(issuer, { knownCookie });
-  const { state } = await phone.approve(shown.frame);
+export async function qrSignIn(issuer: string, person: Person): Promise<void> {
+  const shown = await showQr(issuer, person);
+  const { state } = await person.phone.decide(await claim(person, shown.frame), 'approve');
   if (state !== 'confirmed') throw new Error(`the approval left the transaction ${state}`);
   const headers = { ...FORM, origin: issuer };
   const redeemed = await shown.client.request('POST', `${shown.interaction}/redeem`, { headers, body: form({ csrf: shown.csrf }) });

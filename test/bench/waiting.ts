@@ -3,7 +3,7 @@ import { createClient, hammer } from './load.ts';
 import { compare, figure, interleave, percentile, type Line } from './measure.ts';
 import { startServer, type ServerProcess } from './process.ts';
 import { openEvents, pump, rawGet, type OpenStream } from './sockets.ts';
-import { settle, showQr, type Person, type ShownQr } from './tandem-flows.ts';
+import { claim, settle, showQr, type Person, type ShownQr } from './tandem-flows.ts';
 import type { Bench, Row } from './rows.ts';
 
 /** Frames turn this often, in milliseconds. */
@@ -101,12 +101,12 @@ function lateness(watched: readonly Watched[]): number[] {
 }
 
 /** Milliseconds from sending the decision to the page being told, one phone after another. */
-async function decide(watched: readonly Watched[], { phone }: Person): Promise<number[]> {
+async function decide(watched: readonly Watched[], person: Person): Promise<number[]> {
   const times: number[] = [];
   const step = Math.max(1, Math.floor(watched.length / SAMPLES));
   for (let at = 0; at < watched.length && times.length < SAMPLES; at += step) {
     const each = watched[at]!;
-    const claimed = await phone.claim(each.frame);
+    const claimed = await claim(person, each.frame);
     const told = new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('a page was never told')), 10_000);
       each.told = (state) => {
@@ -116,7 +116,7 @@ async function decide(watched: readonly Watched[], { phone }: Person): Promise<n
       };
     });
     const sent = performance.now();
-    await phone.decide(claimed, 'approve');
+    await person.phone.decide(claimed, 'approve');
     times.push((await told) - sent);
   }
   return times;
@@ -129,8 +129,11 @@ export const waiting: Row = async (bench) => {
     await server.call('people', 1);
     const person = await settle(server.issuer);
     const pages = await openPages(server, bench.pages);
+    // The first half fills what opening the pages has left free: what a page costs is seen in the second.
+    const half = pages.length >> 1;
+    const watched = await watch(pages.slice(0, half), server.issuer);
     const before = await server.call('memory');
-    const watched = await watch(pages, server.issuer);
+    watched.push(...(await watch(pages.slice(half), server.issuer)));
     const after = await server.call('memory');
     await server.call('thaw');
     await new Promise((resolve) => setTimeout(resolve, 4 * ROTATION));
@@ -140,7 +143,7 @@ export const waiting: Row = async (bench) => {
     for (const { stream } of watched) stream?.close();
     const count = new Intl.NumberFormat('en').format(watched.length);
     return [
-      { row: '', what: `${count} waiting pages, memory of each`, ours: figure((after - before) / watched.length / 1024, 'KiB'), reach: '≤ 26 KiB', aim: '≤ 14 KiB' },
+      { row: '', what: `${count} waiting pages, memory of each`, ours: figure((after - before) / (watched.length - half) / 1024, 'KiB'), reach: '≤ 26 KiB', aim: '≤ 14 KiB' },
       { row: '', what: `their frames late, p99 (${silent} missed one)`, ours: figure(percentile(late, 0.99), 'ms'), reach: 'on time', aim: '' },
       { row: '', what: 'decision → page told, median', ours: figure(percentile(told, 0.5), 'ms'), reach: '', aim: '' },
       { row: '', what: 'decision → page told, p99', ours: figure(percentile(told, 0.99), 'ms'), reach: '≤ 20 ms', aim: '10 ms' },
