@@ -1,7 +1,9 @@
 import { PhoneError } from '../sdk/errors.ts';
 import type { PhoneAccount } from '../sdk/key-store.ts';
 import { parseCode, parseLink } from '../sdk/links.ts';
+import { webAuthnVerifier } from '../sdk/web-authn.ts';
 import type { App } from './app.ts';
+import { rekey } from './rekeying.ts';
 import { CameraError, startScanner } from './scanner.ts';
 import { word } from './screens.ts';
 import { thisPhone } from './this-phone.ts';
@@ -19,13 +21,14 @@ addEventListener('beforeinstallprompt', (event) => {
 /** The accounts of this phone, or how it gets one. */
 export async function home(app: App, { refresh = true, offline = !navigator.onLine } = {}): Promise<void> {
   const accounts = await app.phone.accounts(app.issuer);
-  const { ios, installed } = await thisPhone();
-  const values = { offline, install: install !== undefined, ios: ios && !installed };
+  const [{ ios, installed }, passkey] = await Promise.all([thisPhone(), webAuthnVerifier().available()]);
+  const values = { offline, install: install !== undefined, ios: ios && !installed, passkey };
   const screen = app.show(accounts.length > 0 ? 'home' : 'welcome', values);
   screen.on('install', async () => {
     await install?.prompt();
     install = undefined;
   });
+  screen.on('rekey', () => rekey(app));
   screen.list('accounts', accounts, (account) => ({
     values: {
       label: account.label,
