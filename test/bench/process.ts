@@ -66,8 +66,8 @@ export async function startServer(folder: string, name: string, { env = {}, core
   let stderr = '';
   child.stderr!.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-4000);
-    // What oidc-provider has to say of its settings is known; what goes wrong is not.
-    if (/error/i.test(chunk.toString())) process.stderr.write(chunk);
+    // What oidc-provider has to say of its settings is known, and that the load hangs up is no news; what goes wrong is.
+    if (/error/i.test(chunk.toString()) && !chunk.toString().includes('ECONNRESET')) process.stderr.write(chunk);
   });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let next = 0;
