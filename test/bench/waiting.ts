@@ -23,7 +23,7 @@ async function openPages(server: ServerProcess, count: number): Promise<ShownQr[
       while (left > 0) {
         left -= 1;
         pages.push(await showQr(server.issuer));
-        if (left % 100 === 0) await server.call('step', (ROTATION * 100) / count);
+        if (left % 100 === 0) await server.call('step', Math.round((ROTATION * 100) / count));
       }
     }),
   );

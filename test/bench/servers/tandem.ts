@@ -17,7 +17,7 @@ await serve(async (address) => {
   const clock = () => frozenAt ?? Date.now() - behind;
 
   const db = openDatabase(BENCH_DATABASE);
-  const log = { debug() {}, info() {}, warn() {}, error: (fields: { error?: unknown }, message: string) => console.error(message, fields.error) };
+  const log = { debug() {}, info() {}, warn() {}, error: (fields: object, message: string) => console.error('error:', message, fields) };
   const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr()] });
   await t.migrate();
   // Without it a password would need a consent page too, and the phone would win by less work.
