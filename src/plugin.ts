@@ -112,11 +112,13 @@ export function tandem(options: TandemOptions): Tandem {
 
   const audit = createAudit(context);
   const accounts = accountsFeature && createAccounts(context, accountsFeature.options);
+  let devices: ReturnType<typeof createDevices> | undefined;
   const oidc = createOidc(context, {
     http,
     resources,
     adapter: createAdapter(context),
     findAccount: accounts?.findAccount,
+    devices: { usable: async (deviceId, tx) => devices?.service.usable(deviceId, tx) },
     keys() {
       if (!keySet) throw new Error('await migrate() before configure(): it loads the keys');
       // Copies: the library may write into what it is configured with.
@@ -141,13 +143,13 @@ export function tandem(options: TandemOptions): Tandem {
     const directory = hostAccounts ?? accounts;
     if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
-    const devices = createDevices(context, { ...rooms, name: options.theme?.name, home: accounts && '/account' });
-    const qr = createQr(context, { ...qrOptions, ...rooms, devices: devices.service });
-    devices.routes(router);
+    const phones = (devices = createDevices(context, { ...rooms, name: options.theme?.name, home: accounts && '/account' }));
+    const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service });
+    phones.routes(router);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
     qr.routes(router, oidc.interactions);
     methods.push(qr.method);
-    sweepers.push(() => devices.service.sweep(), () => qr.sweep());
+    sweepers.push(() => phones.service.sweep(), () => qr.sweep());
     closers.push(() => qr.close());
   }
 

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Http } from '../lib/http/http.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
-import { createDeviceSignIns } from './device-sign-ins/device-sign-ins.ts';
+import { createDeviceSignIns, type UsableDevices } from './device-sign-ins/device-sign-ins.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createGrantLoader } from './grants.ts';
 import { createInteractions, type Interactions } from './interactions.ts';
@@ -23,13 +23,14 @@ export interface OidcOptions {
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
   /** Tandem's own accounts, where they are on. */
   readonly findAccount: FindAccount | undefined;
+  readonly devices: UsableDevices;
 }
 
 /** Creates the room around the provider: its configuration, its pages, and what other rooms need of it. */
-export function createOidc(context: Context, { http, resources, adapter, keys, findAccount }: OidcOptions) {
+export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
-  const signIns = createDeviceSignIns(context);
+  const signIns = createDeviceSignIns(context, devices);
   const pages = createProviderPages(http.views);
   const home = findAccount ? '/account' : '/account/devices';
   const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate } = {};

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
-import type { HttpBrowser, Page } from '../support/http-browser.ts';
+import type { HttpBrowser, Page, RequestOptions } from '../support/http-browser.ts';
 import { startTandem } from '../support/tandem.ts';
 import type { TestTandem } from '../support/tandem.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
@@ -28,6 +28,10 @@ onEachDatabase('phones at a whole provider', (database) => {
 
   /** What the QR panel's script does with a phone in reach. */
   async function scan(by: HttpBrowser, page: Page, phone: VirtualPhone): Promise<Page> {
+    return (await approve(by, page, phone)).redeemed();
+  }
+
+  async function approve(by: HttpBrowser, page: Page, phone: VirtualPhone) {
     const base = /data-base="([^"]+)"/.exec(page.body)?.[1];
     const csrf = /name="csrf" value="([^"]+)"/.exec(page.body)?.[1] ?? '';
     assert.ok(base, `no QR panel at ${page.url}: ${page.text.slice(0, 300)}`);
@@ -35,7 +39,7 @@ onEachDatabase('phones at a whole provider', (database) => {
     const { frame } = (await post('/qr/start')).json<{ frame: string }>();
     const { confirmCode } = await phone.approve(frame);
     if (confirmCode) await post('/qr/confirm', { code: confirmCode });
-    return await by.post(`${base}/redeem`, { csrf });
+    return { redeemed: (options?: RequestOptions) => by.post(`${base}/redeem`, { csrf }, options) };
   }
 
   /** Signs in by password where the page asks for it, and enrols. */
@@ -90,6 +94,22 @@ onEachDatabase('phones at a whole provider', (database) => {
     assert.match((await desk.get(t.url('/account/devices'))).text, /No phone is connected/);
     assert.match((await elsewhere.get(t.url('/account/devices'))).url, /\/interaction\//);
     assert.equal((await phone.status()).state, 'revoked');
+  });
+
+  it('signs nobody in by an approval that a lost phone gave before, however late the browser comes back', async () => {
+    const { email, password } = await t.registerAccount();
+    const desk = browser();
+    const phone = createVirtualPhone({ issuer: t.issuer, clock: t.clock });
+    await enrol(desk, await desk.submit(await add(desk), '/password', { email, password }), phone);
+
+    const thief = browser();
+    const { redeemed } = await approve(thief, await thief.get(t.url('/account/devices')), phone);
+    const back = await redeemed({ follow: false });
+    const remove = await desk.get((await desk.get(t.url('/account/devices'))).links.find((href) => href.endsWith('/remove'))!);
+    await desk.submit(remove, 'This phone is lost');
+    const late = await thief.get(String(back.headers.location));
+    assert.doesNotMatch(late.text, /Your phones/);
+    assert.match((await thief.get(t.url('/account/devices'))).url, /\/interaction\//);
   });
 
   it('enrol at a provider that is mounted under a path', async () => {

@@ -1,11 +1,21 @@
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
 import { createDeviceSignInStore, type DeviceSignIn } from './store.ts';
 import type {} from '../events.ts';
 
+/** What is asked of the devices, where there are any. */
+export interface UsableDevices {
+  /** The device if it is active; inside `tx` it stays so until that ends. */
+  usable(deviceId: string, tx: Transaction): Promise<object | undefined>;
+}
+
 /** Remembers which sessions and grants a phone made, so that they end with the phone when it is lost. */
 export interface DeviceSignIns {
-  /** Called whenever an authorization request meets a session: keeps what belongs to a device. */
+  /**
+   * Called whenever an authorization request meets a session: keeps what belongs to a device.
+   *
+   * @throws AccessDenied when the phone was revoked between its approval and the session; the session is not kept then
+   */
   record(ctx: KoaContextWithOIDC, grantId: string | undefined): Promise<void>;
   /** Condemns what a device made, inside the transaction that revokes it; it ends once that has committed. */
   end(tx: Transaction, deviceId: string): Promise<void>;
@@ -25,7 +35,7 @@ const APPROVED_BY_PHONE = new Set(['swk', 'hwk']);
  * the revocation only marks the rows, durably and with it; the sessions and grants end right after the commit, and
  * the sweep ends what was marked when a process died in between.
  */
-export function createDeviceSignIns({ db, clock, log, events }: Pick<Context, 'db' | 'clock' | 'log' | 'events'>): DeviceSignIns {
+export function createDeviceSignIns({ db, clock, log, events }: Pick<Context, 'db' | 'clock' | 'log' | 'events'>, devices: UsableDevices): DeviceSignIns {
   const store = createDeviceSignInStore(db);
   const underWay = new Set<Promise<void>>();
   let provider: Provider | undefined;
@@ -55,8 +65,17 @@ export function createDeviceSignIns({ db, clock, log, events }: Pick<Context, 'd
       const deviceId = login?.deviceId ?? (byPhone ? await store.deviceOf(session.uid) : undefined);
       if (!deviceId) return;
       const now = clock();
-      const row = { deviceId, sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR };
-      await store.insert({ ...row, grantId: grantId ?? '' });
+      const row = { deviceId, sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR, grantId: grantId ?? '' };
+      if (login?.deviceId === undefined) return store.insert(row);
+      // The browser decides when it comes back with the approval, and may wait until the phone has been reported lost.
+      const kept = await db.transaction(async (tx) => {
+        if (!(await devices.usable(deviceId, tx))) return false;
+        await store.insert(row, tx);
+        return true;
+      });
+      if (kept) return;
+      await session.destroy();
+      throw new errors.AccessDenied('the phone that approved has been revoked');
     },
 
     async end(tx, deviceId) {

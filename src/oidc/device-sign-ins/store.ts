@@ -9,7 +9,7 @@ export interface DeviceSignIn {
 }
 
 export interface DeviceSignInStore {
-  insert(row: DeviceSignIn & { readonly accountId: string; readonly createdAt: number; readonly expiresAt: number }): Promise<void>;
+  insert(row: DeviceSignIn & { readonly accountId: string; readonly createdAt: number; readonly expiresAt: number }, tx?: Transaction): Promise<void>;
   deviceOf(sessionUid: string): Promise<string | undefined>;
   /** Marks all that a device made as to be ended; returns how many rows. */
   condemn(tx: Transaction, deviceId: string): Promise<number>;
@@ -38,8 +38,8 @@ export function createDeviceSignInStore(db: Database): DeviceSignInStore {
   const removeExpired = db.statement('delete from tandem_device_sign_ins where expires_at <= ?');
 
   return {
-    async insert({ deviceId, sessionUid, grantId, accountId, createdAt, expiresAt }) {
-      await insert.run([deviceId, sessionUid, grantId, accountId, createdAt, expiresAt]);
+    async insert({ deviceId, sessionUid, grantId, accountId, createdAt, expiresAt }, tx) {
+      await insert.run([deviceId, sessionUid, grantId, accountId, createdAt, expiresAt], tx);
     },
     async deviceOf(sessionUid) {
       return (await deviceOf.get([sessionUid]))?.device_id;
