@@ -5,7 +5,7 @@ import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Views } from '../lib/views/views.ts';
 import type {} from './events.ts';
-import { requestedClaims } from './configuration/claims-parameter.ts';
+import { askedFor, claimsAsked } from './configuration/claims-parameter.ts';
 import { STEP_UP } from './configuration/policy.ts';
 import { describeScope, type Resources } from './configuration/resources.ts';
 import { sectorOf, type Subjects } from './subjects/subjects.ts';
@@ -138,14 +138,15 @@ export function createInteractions(
     },
 
     async scopes(ctx, details) {
-      const { scopes: implied, others } = requestedClaims(details.params);
+      const asked = askedFor(provider, ctx, details.params);
+      const { scopes: implied, others } = claimsAsked(asked.claims);
       const scopes = new Set([...scopesOf(details), ...implied]);
       const described = [...scopes].flatMap((scope) => {
         if (STANDARD_SCOPES.has(scope)) return [{ scope, description: views.text(ctx, `oidc.scope_${scope}`) }];
         const description = describeScope(resources, scope);
         if (description !== undefined) return [{ scope, description }];
-        // With our own accounts, what is unknown here is granted to nobody; a host may have scopes that it never told us of.
-        return subjects ? [] : [{ scope, description: views.text(ctx, 'oidc.scope_other', { scope: scope.slice(0, 60) }) }];
+        // A host may have scopes that it never told us of; what the provider does not know either is granted to nobody.
+        return asked.scopes.has(scope) ? [{ scope, description: views.text(ctx, 'oidc.scope_other', { scope }) }] : [];
       });
       if (others.length) described.push({ scope: 'claims', description: views.text(ctx, 'oidc.claims', { claims: others.join(', ') }) });
       return described;

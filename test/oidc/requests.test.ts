@@ -85,12 +85,28 @@ onEachDatabase('authorization requests', (database) => {
 
     it('names also what single claims ask for', async () => {
       const browser = await signedInBrowser(tandem, await tandem.registerAccount());
-      const claims = JSON.stringify({ userinfo: { email: null, nickname: { essential: true }, 'urn:x:tax-id': null, 'Free cake! <b>': null }, id_token: { acr: null } });
+      const claims = JSON.stringify({ userinfo: { email: null, nickname: { essential: true }, 'Free cake! <b>': null }, id_token: { acr: null } });
       const page = await browser.get(authorizationUrl(tandem, { scope: 'openid', claims }));
       assert.match(page.text, /see your email address/);
       assert.match(page.text, /see your name/);
-      assert.match(page.text, /urn:x:tax-id/);
       assert.doesNotMatch(page.text, /cake/);
+    });
+
+    it('names every scope and claim of the host’s own, and nothing that nobody grants', async () => {
+      const configuration = { scopes: ['notes:read'], claims: { address: ['address'], 'tax#id': null } };
+      const own = await startTandem(database, { configuration });
+      try {
+        const someone = await own.registerAccount();
+        const junk = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`junk${index}`, null]));
+        const claims = JSON.stringify({ userinfo: { ...junk, 'tax#id': null } });
+        const asked = { scope: 'openid notes:read address cake', claims };
+        const browser = createHttpBrowser();
+        const { text } = await typePassword(browser, await browser.get(authorizationUrl(own, asked)), someone);
+        for (const shown of [/notes:read/, /address/, /tax#id/]) assert.match(text, shown);
+        for (const unknown of [/junk/, /cake/]) assert.doesNotMatch(text, unknown);
+      } finally {
+        await own.close();
+      }
     });
 
     it('is not asked by a site of the house', async () => {
