@@ -2,6 +2,7 @@ import type { FindAccount } from 'oidc-provider';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { base64url, sha256, uuid } from '../lib/crypto.ts';
+import { networkOf } from '../lib/network.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { emailKey, parseEmail } from './email.ts';
 import './events.ts';
@@ -19,8 +20,8 @@ export interface Origin {
 
 /** A try at a password. */
 export interface Attempt extends Origin {
-  /** Hash of the browser's identifier, with how to tell whether an account has signed in on that browser before. */
-  readonly browser?: { readonly hash: string; readonly knows: (accountId: string) => boolean } | undefined;
+  /** The name of a browser on which accounts have signed in, and whether one of them was this account. */
+  readonly browser?: { readonly name: string; readonly knows: (accountId: string) => boolean } | undefined;
 }
 
 export interface AccountsService extends AccountDirectory {
@@ -45,7 +46,7 @@ export interface AccountsService extends AccountDirectory {
   /** @throws AppError `invalid_request`, `not_found` */
   rename(accountId: string, name: string, origin?: Origin): Promise<void>;
   /** @throws AppError `invalid_credentials` (the current one), `weak_password`, `rate_limited`, `not_found`, `conflict` */
-  changePassword(accountId: string, passwords: { current: string; next: string }, origin?: Origin): Promise<void>;
+  changePassword(accountId: string, passwords: { current: string; next: string }, attempt?: Attempt): Promise<void>;
   /** Tells the other rooms that the account has signed out. */
   signedOut(accountId: string, origin?: Origin): Promise<void>;
   /** For the provider's configuration. */
@@ -80,19 +81,21 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
   const registrations = context.limits.limit({ name: 'register-address', points: 20, seconds: HOUR });
 
   /**
-   * Takes a point before the work, so that tries in parallel cannot all pass; a success gives the account's back. A
-   * browser on which the account has signed in before has a limit of its own: a stranger who uses up the account's
+   * Takes a point before the work, so that tries in parallel cannot all pass; a success gives it back, or a company
+   * behind one address could not begin its day. A browser on which the account has signed in before has a limit of its own: a stranger who uses up the account's
    * does not lock its owner out (OWASP "device cookies").
    */
   async function limited<T>(key: string, record: AccountRecord | undefined, attempt: Attempt, work: () => Promise<T>) {
     const { address, browser } = attempt;
-    if (address !== undefined) await perAddress.take(address);
-    const known = record && browser?.knows(record.id) ? browser.hash : undefined;
+    const network = address === undefined ? undefined : networkOf(address);
+    if (network !== undefined) await perAddress.take(network);
+    const known = record && browser?.knows(record.id) ? browser.name : undefined;
     const limit = known === undefined ? perAccount : perBrowser;
     const name = base64url(sha256(known === undefined ? key : `${known}|${key}`));
     await limit.take(name);
     const result = await work();
     await limit.forget(name);
+    if (network !== undefined) await perAddress.refund(network);
     return result;
   }
 
@@ -134,7 +137,7 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
       const { email, key } = parseEmail(input.email);
       const name = parseName(input.name);
       passwordRule.check(input.password, { email, name, site });
-      if (origin.address !== undefined) await registrations.take(origin.address);
+      if (origin.address !== undefined) await registrations.take(networkOf(origin.address));
       const passwordHash = await hashing.hash(input.password);
       const now = clock();
       const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
@@ -173,15 +176,15 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
       });
     },
 
-    async changePassword(accountId, { current, next }, origin = {}) {
+    async changePassword(accountId, { current, next }, attempt = {}) {
       const record = await mustFind(accountId);
-      await limited(emailKey(record.email) ?? record.email, record, origin, () => prove(record, current, origin));
+      await limited(emailKey(record.email) ?? record.email, record, attempt, () => prove(record, current, attempt));
       passwordRule.check(next, { email: record.email, name: record.name, site });
       const hash = await hashing.hash(next);
       await db.transaction(async (tx) => {
         const changed = await store.changePassword(accountId, hash, record.passwordHash, clock(), tx);
         if (!changed) throw new AppError('conflict', 'the password has just been changed elsewhere');
-        await events.emit(tx, 'account.password_changed', { accountId, address: origin.address });
+        await events.emit(tx, 'account.password_changed', { accountId, address: attempt.address });
       });
     },
 

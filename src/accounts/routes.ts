@@ -7,7 +7,7 @@ import { BUILT_IN_CLIENT } from '../oidc/built-in-client.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
 import type { AccountsService } from './accounts.ts';
 import { problemOf, register, registrationForm } from './registration.ts';
-import { registrationBody } from './sign-in.ts';
+import { attemptOf, registrationBody } from './sign-in.ts';
 
 /** Changing what proves the account needs a sign-in no older than this, in seconds. */
 const FRESH = { maxAge: 5 * 60 };
@@ -93,7 +93,7 @@ export function accountRoutes(
     const signedIn = await gate.require(ctx, FRESH);
     if (!signedIn) return;
     try {
-      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, { address: ctx.ip });
+      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, attemptOf(ctx, http.browsers));
     } catch (error) {
       const wrong = error instanceof AppError && error.code === 'invalid_credentials';
       const problem = wrong ? { field: 'current', key: 'current_wrong' } : problemOf(error);

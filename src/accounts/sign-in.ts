@@ -3,6 +3,7 @@ import type { Context as KoaContext } from 'koa';
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
+import type { Browsers } from '../lib/http/browser.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import { ACR } from '../oidc/acr.ts';
@@ -50,13 +51,6 @@ export function createPasswordSignIn({
 }): PasswordSignIn {
   const { browsers, views } = http;
 
-  function attempt(ctx: KoaContext): Attempt {
-    const id = browsers.id(ctx);
-    const marks = browsers.knownAccounts(ctx);
-    const browser = id === undefined ? undefined : { hash: browsers.hash(id), knows: (each: string) => browsers.knows(marks, each) };
-    return { address: ctx.ip, browser };
-  }
-
   async function finish(ctx: RouteContext, details: InteractionDetails, { id }: Account) {
     const authentication = { accountId: id, acr: ACR.one, amr: ['pwd'], authTime: Math.floor(clock() / 1000) };
     browsers.remember(ctx, id);
@@ -64,7 +58,7 @@ export function createPasswordSignIn({
   }
 
   async function signIn(ctx: RouteContext, details: InteractionDetails, email: string, password: string) {
-    const account = await accounts.verifyPassword(email, password, attempt(ctx));
+    const account = await accounts.verifyPassword(email, password, attemptOf(ctx, browsers));
     const expected = await interactions.expectedAccount(details);
     if (expected !== undefined && expected !== account.id) throw new AppError('wrong_account', 'this request is for another account');
     await finish(ctx, details, account);
@@ -110,6 +104,13 @@ export function createPasswordSignIn({
     },
     routes,
   };
+}
+
+/** Where a try at a password comes from. */
+export function attemptOf(ctx: KoaContext, browsers: Browsers): Attempt {
+  const name = browsers.familiar(ctx);
+  const marks = browsers.knownAccounts(ctx);
+  return { address: ctx.ip, browser: name === undefined ? undefined : { name, knows: (accountId) => browsers.knows(marks, accountId) } };
 }
 
 export const registrationBody = z.strictObject({

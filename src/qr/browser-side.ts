@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts';
 import { randomToken } from '../lib/crypto.ts';
+import { networkOf } from '../lib/network.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { Authentication } from '../oidc/interactions.ts';
 import { refusal, subjectOf, type Parts } from './core.ts';
@@ -70,7 +71,7 @@ export function createBrowserSide({ context, services, store, codes, core, optio
 
   async function firstStart(start: Start): Promise<number> {
     if (!start.renew) {
-      await starts.take(start.address);
+      await starts.take(networkOf(start.address));
       return clock();
     }
     const previous = await store.findByPage(start.uid, start.browserHash);

@@ -168,13 +168,26 @@ onEachDatabase('accounts', (database) => {
     assert.equal(refused, 5);
   });
 
+  it('does not stop an address at which many people know their passwords, or one network of IPv6 that guesses', async () => {
+    await register();
+    for (let n = 0; n < 105; n += 1) await accounts.verifyPassword('ada@example.com', PASSWORD, { address: '203.0.113.10' });
+    let refused = 0;
+    for (let n = 0; n < 105; n += 1) {
+      const address = `2001:db8:1:2::${n.toString(16)}`;
+      await accounts.verifyPassword(`person${n}@example.com`, 'wrong password', { address }).catch((error: AppError) => {
+        if (error.code === 'rate_limited') refused += 1;
+      });
+    }
+    assert.equal(refused, 5);
+  });
+
   it('does not lock the owner out of a browser that the account knows', async () => {
     const { id } = await register();
     for (let n = 0; n < 10; n += 1) await assert.rejects(accounts.verifyPassword('ada@example.com', 'wrong password'));
     await assert.rejects(accounts.verifyPassword('ada@example.com', PASSWORD), failsWith('rate_limited'));
-    const browser = { hash: 'own', knows: (accountId: string) => accountId === id };
+    const browser = { name: 'own', knows: (accountId: string) => accountId === id };
     assert.equal((await accounts.verifyPassword('ada@example.com', PASSWORD, { browser })).id, id);
-    const stranger = { hash: 'other', knows: () => false };
+    const stranger = { name: 'other', knows: () => false };
     await assert.rejects(accounts.verifyPassword('ada@example.com', PASSWORD, { browser: stranger }), failsWith('rate_limited'));
   });
 

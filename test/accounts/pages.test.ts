@@ -171,6 +171,28 @@ onEachDatabase('the pages of accounts', (database) => {
     assert.equal((await typePassword(stranger.browser, stranger.page, person)).status, 429);
   });
 
+  it('let a familiar browser try no more often, whatever it says its name is', async () => {
+    const person = await tandem.registerAccount();
+    const browser = await signedInBrowser(tandem, person);
+    const known = (browser.cookies.header(new URL(tandem.issuer)) ?? '').split('; ').find((each) => each.startsWith('tandem-known='))!;
+    const statuses: number[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      const { browser: stranger, page } = await signInPage();
+      stranger.cookies.store(new URL(tandem.issuer), [`${known}; Path=/`]);
+      statuses.push((await typePassword(stranger, page, { ...person, password: `wrong password ${n}` })).status);
+    }
+    assert.deepEqual(statuses.slice(-2), [429, 429]);
+  });
+
+  it('let the owner change the password while a stranger guesses it', async () => {
+    const person = await tandem.registerAccount();
+    const browser = await signedInBrowser(tandem, person);
+    for (let n = 0; n < 11; n += 1) await tandem.t.accounts!.verifyPassword(person.email, 'wrong password').catch(() => {});
+    const form = await browser.get(tandem.url('/account/password'));
+    const done = await browser.submit(form, 'change-password-form', { current: person.password, password: NEXT });
+    assert.match(done.url, /done=password/);
+  });
+
   it('ask for a new sign-in before the password is changed, once the last is five minutes old', async () => {
     const person = await tandem.registerAccount();
     const browser = await signedInBrowser(tandem, person);

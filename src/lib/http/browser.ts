@@ -10,12 +10,22 @@ export interface Browsers {
   ensure(ctx: KoaContext): string;
   /** What is stored of a browser identifier: its SHA-256, base64url. */
   hash(id: string): string;
+  /**
+   * Names a browser on which accounts have signed in before. Anybody can send a new {@link Browsers.id} with each request;
+   * this one only a sign-in makes.
+   */
+  familiar(ctx: KoaContext): string | undefined;
   /** Opaque marks of the accounts that have signed in on this browser, newest first. */
   knownAccounts(ctx: KoaContext): readonly string[];
   /** Remembers on this browser that the account has signed in here, for a year. */
   remember(ctx: KoaContext, accountId: string): void;
   /** Whether `accountId` is among the marks that {@link Browsers.knownAccounts} returned. */
   knows(marks: readonly string[], accountId: string): boolean;
+}
+
+interface Known {
+  readonly familiar: string;
+  readonly marks: readonly string[];
 }
 
 const BROWSER_ID = /^[A-Za-z0-9_-]{43}$/;
@@ -44,8 +54,8 @@ export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'ke
     ctx.append('Set-Cookie', `${cookie}=${value}; ${attributes.join('; ')}`);
   }
 
-  function fresh(ctx: KoaContext): { id?: string; marks?: readonly string[] } {
-    const state = ctx.state as Record<symbol, { id?: string; marks?: readonly string[] }>;
+  function fresh(ctx: KoaContext): { id?: string; known?: Known } {
+    const state = ctx.state as Record<symbol, { id?: string; known?: Known }>;
     return (state[FRESH] ??= {});
   }
 
@@ -56,13 +66,17 @@ export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'ke
     return value !== undefined && BROWSER_ID.test(value) ? value : undefined;
   }
 
-  function knownAccounts(ctx: KoaContext): readonly string[] {
-    const set = fresh(ctx).marks;
+  /** The list of a browser: a name that it keeps, then the marks. */
+  function known(ctx: KoaContext): Known | undefined {
+    const set = fresh(ctx).known;
     if (set) return set;
     const [list = '', signature] = (ctx.cookies.get(knownName, { signed: false }) ?? '').split('~');
-    if (!signature || !signKeys.some((key) => equal(signature, base64url(hmac(key, list))))) return [];
-    return list.split('.').slice(0, MAX_KNOWN);
+    if (!signature || !signKeys.some((key) => equal(signature, base64url(hmac(key, list))))) return undefined;
+    const [familiar = '', ...marks] = list.split('.');
+    return { familiar, marks: marks.slice(0, MAX_KNOWN) };
   }
+
+  const knownAccounts = (ctx: KoaContext) => known(ctx)?.marks ?? [];
 
   const mark = (key: Uint8Array, accountId: string) => base64url(hmac(key, accountId).subarray(0, 16));
   const knows = (marks: readonly string[], accountId: string) =>
@@ -79,12 +93,14 @@ export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'ke
       return made;
     },
     hash: (browserId) => base64url(sha256(browserId)),
+    familiar: (ctx) => known(ctx)?.familiar,
     knownAccounts,
     remember(ctx, accountId) {
       const others = knownAccounts(ctx).filter((each) => !knows([each], accountId));
       const marks = [mark(markKeys[0], accountId), ...others].slice(0, MAX_KNOWN);
-      fresh(ctx).marks = marks;
-      const list = marks.join('.');
+      const familiar = known(ctx)?.familiar ?? randomToken(16);
+      fresh(ctx).known = { familiar, marks };
+      const list = [familiar, ...marks].join('.');
       setCookie(ctx, knownName, `${list}~${base64url(hmac(signKeys[0], list))}`, YEAR);
     },
     knows,

@@ -3,6 +3,7 @@ import type { Context as KoaContext } from 'koa';
 import { z, type ZodType } from 'zod';
 import { AppError } from '../../errors.ts';
 import type { Limit } from '../limits.ts';
+import { networkOf } from '../network.ts';
 import { answerError, type ErrorShape } from './answers.ts';
 import { parseForm, parseJson, readBody } from './body.ts';
 import { apiHeaders, pageHeaders, type CspAdditions } from './headers.ts';
@@ -75,7 +76,7 @@ export function route(
     if (shape === 'page') pageHeaders(ctx, csp);
     else apiHeaders(ctx);
     try {
-      await limit?.limit.take(limit.by?.(ctx) ?? ctx.ip);
+      await limit?.limit.take(limit.by?.(ctx) ?? networkOf(ctx.ip));
       const query = parse(querySchema, { ...ctx.query });
       const body = method === 'POST' ? await parseBody(ctx, kind, bodySchema) : {};
       await handler(ctx, { body, query } as never);
