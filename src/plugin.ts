@@ -27,6 +27,7 @@ import { createAdapter } from './oidc/adapter.ts';
 import { createOidc } from './oidc/oidc.ts';
 import type { Resources } from './oidc/configuration/resources.ts';
 import type { SignInMethod } from './oidc/sign-in.ts';
+import { createPasskeySignIn } from './passkeys/passkeys.ts';
 import { createPhoneApp } from './phone/routes.ts';
 import { createQr } from './qr/qr.ts';
 
@@ -144,9 +145,12 @@ export function tandem(options: TandemOptions): Tandem {
     if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
     const phones = (devices = createDevices(context, { ...rooms, name: options.theme?.name, home: accounts && '/account' }));
-    const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service });
+    const { passkeys } = phones.service;
+    const passkey = passkeys && createPasskeySignIn(context, { ...rooms, passkeys, devices: phones.service });
+    const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, below: passkey });
     phones.routes(router);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
+    passkey?.routes(router, oidc.interactions);
     qr.routes(router, oidc.interactions);
     methods.push(qr.method);
     sweepers.push(() => phones.service.sweep(), () => qr.sweep());

@@ -12,7 +12,8 @@ import { createEnrolmentStore } from './enrolment-store.ts';
 import { createEnrolmentService } from './enrolment.ts';
 import { createNonces } from './nonce.ts';
 import { devicePages } from './pages.ts';
-import { createPasskeys } from './passkeys.ts';
+import { createPasskeys, createPasskeySignIns, PASSKEY_SECONDS } from './passkeys.ts';
+import type { PasskeySignIns } from './passkeys.ts';
 import { phoneRoutes } from './phone-routes.ts';
 import { createRekeyingService } from './rekeying.ts';
 import { createDeviceService } from './service.ts';
@@ -21,6 +22,8 @@ import type { SignedCall, VerifyOptions } from './verification.ts';
 import { createWebAuthn } from './webauthn.ts';
 
 const HOUR = 3_600_000;
+/** A host that is an IP address, as URLs write them. */
+const ADDRESS = /^\[|^[\d.]+$/;
 
 /** What other rooms may do with devices. */
 export interface Devices {
@@ -41,6 +44,11 @@ export interface Devices {
   revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device>;
   /** The account has proven a factor other than a password and a phone: its phones count in full from now on. */
   liftCap(accountId: string, tx: Transaction): Promise<void>;
+  /**
+   * Sign-ins by passkey on the issuer's own pages. Undefined where the phone app, and with it the passkeys, is at home on
+   * another origin, and where the issuer's host is an address, of which browsers know no passkeys.
+   */
+  readonly passkeys: PasskeySignIns | undefined;
   /** Deletes what has run out; returns how many rows went. */
   sweep(): Promise<number>;
 }
@@ -65,7 +73,7 @@ export interface DevicesOptions {
  */
 export function createDevices(context: Context, { accounts, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
   const { issuer, db, clock } = context;
-  const { origin: issuerOrigin, host } = new URL(issuer);
+  const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
   const store = createDeviceStore({ db, clock });
   const enrolmentStore = createEnrolmentStore({ db, clock });
@@ -75,6 +83,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   const devices = createDeviceService({ ...context, store });
   const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
   const passkeys = createPasskeys({ store, webauthn });
+  const challenges = createNonces(context, { purpose: 'passkey-challenge', seconds: PASSKEY_SECONDS });
   const rekeying = createRekeyingService(context, { store, passkeys, verification, nonces, webauthn, accounts });
   const sweeper = createSweeper(context);
   sweeper.register(
@@ -90,6 +99,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
     list: (accountId) => devices.list(accountId),
     revoke: (accountId, deviceId, reason, address) => devices.revoke(accountId, deviceId, reason, address),
     liftCap: (accountId, tx) => devices.liftCap(accountId, tx),
+    passkeys: origin === issuerOrigin && !ADDRESS.test(hostname) ? createPasskeySignIns({ clock, passkeys, challenges, webauthn }) : undefined,
     sweep: () => sweeper.sweep(),
   };
 

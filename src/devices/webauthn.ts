@@ -7,8 +7,6 @@ import type { Credential } from './device-store.ts';
 
 /** ES256, EdDSA, RS256 as COSE numbers (RFC 9053): what platform authenticators make. */
 const ALGORITHMS = [-7, -8, -257];
-/** How long a browser may look for a passkey, in seconds; a person may have to fetch the phone. */
-export const REQUEST_SECONDS = 300;
 const base64urlText = (max: number) => z.string().max(max).regex(/^[\w-]+$/);
 
 // What browsers add beside (extension results, transports, the public key once more) proves nothing and is left unread.
@@ -59,7 +57,7 @@ export function createWebAuthn({ origin, name }: { origin: string; name: string 
 
     /** What a page hands to `navigator.credentials.get` to find a passkey of ours, whichever it is; the challenge is its own. */
     request(): Omit<PublicKeyCredentialRequestOptionsJSON, 'challenge'> {
-      return { rpId, userVerification: 'required', timeout: REQUEST_SECONDS * 1000 };
+      return { rpId, userVerification: 'required' };
     },
 
     /** The credential that an assertion is of, and the challenge that it signed: claims, until {@link WebAuthn.assert} has verified it. */

@@ -19,6 +19,8 @@ export interface QrRooms extends QrOptions {
   readonly accounts: AccountDirectory;
   readonly browsers: Browsers;
   readonly views: Views;
+  /** What stands below the QR in its panel: a way to sign in that is no panel of its own. */
+  readonly below?: Pick<SignInMethod, 'panel'> | undefined;
   /** The origin of the phone app, where it does not live on the issuer's. */
   readonly phoneOrigin?: string | undefined;
 }
@@ -29,7 +31,7 @@ export interface QrRooms extends QrOptions {
  * @returns the service for other rooms; the sign-in method; `routes`, to be called after those of the devices; `sweep`, to
  *   be called now and then; `close`
  */
-export function createQr(context: Context, { devices, accounts, browsers, views, phoneOrigin, ...options }: QrRooms) {
+export function createQr(context: Context, { devices, accounts, browsers, views, below, phoneOrigin, ...options }: QrRooms) {
   const { issuer } = context;
   const service = createQrService(context, { devices, accounts, browsers }, options);
   const waiting = createWaitingPages(service, context);
@@ -40,9 +42,11 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
 
   const method: SignInMethod = {
     name: 'qr',
-    panel(ctx, details) {
+    async panel(ctx, details) {
       const base = `${issuer}/interaction/${encodeURIComponent(details.uid)}`;
-      return Promise.resolve({ view: 'qr/panel', data: { base, mobile: describeBrowser(ctx).mobile }, scripts: ['sign-in'] });
+      const beneath = await below?.panel(ctx, details);
+      const data = { base, mobile: describeBrowser(ctx).mobile, below: beneath };
+      return { view: 'qr/panel', data, scripts: ['sign-in', ...(beneath?.scripts ?? [])] };
     },
   };
 

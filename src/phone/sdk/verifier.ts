@@ -44,11 +44,11 @@ export interface Verifier {
   create(options: CredentialOptions): Promise<Registration | undefined>;
   /**
    * Verifies the user and signs `challenge` (base64url): by this credential, or without one by whichever of `rpId` the
-   * person chooses.
+   * person chooses. `timeout` is in milliseconds, and up to the phone unless given.
    *
    * @throws {PhoneError} `verification_failed`
    */
-  get(options: { challenge: string; rpId: string; credentialId?: string }): Promise<Assertion>;
+  get(options: { challenge: string; rpId: string; credentialId?: string; timeout?: number }): Promise<Assertion>;
 }
 
 /** A phone without a user-verifying key: presence only. */

@@ -52,7 +52,7 @@ export function webAuthnVerifier(): Verifier {
       }
     },
 
-    async get({ challenge, rpId, credentialId }) {
+    async get({ challenge, rpId, credentialId, timeout }) {
       try {
         const made = await credentials?.get({
           publicKey: {
@@ -60,6 +60,7 @@ export function webAuthnVerifier(): Verifier {
             rpId,
             ...(credentialId !== undefined && { allowCredentials: [{ type: 'public-key', id: fromBase64url(credentialId) }] }),
             userVerification: 'required',
+            ...(timeout !== undefined && { timeout }),
           },
         });
         return assertion(made as Made);
