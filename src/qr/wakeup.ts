@@ -1,4 +1,5 @@
 import type { Context, Transaction } from '../context.ts';
+import { LIFETIME } from './states.ts';
 import type { Change } from './store.ts';
 
 const TOPIC = 'tandem_qr';
@@ -6,6 +7,8 @@ const TOPIC = 'tandem_qr';
 const ASK_EVERY = 1_000;
 /** Looks back further than it must, since clocks of two processes differ and a transaction commits after it read the clock. */
 const LOOK_BACK = 10_000;
+/** How far back to look once the connection to the database is there again: a page waits for no more than one lifetime at a time. */
+const LOOK_BACK_FAR = Math.max(...Object.values(LIFETIME)) + LOOK_BACK;
 
 /** Tells waiting pages that a transaction changed, in this process or another. */
 export interface Wakeups {
@@ -34,11 +37,11 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
     for (const listener of [...(waiting.get(change.id) ?? [])]) listener(change);
   }
 
-  async function ask() {
+  async function ask(lookBack = LOOK_BACK) {
     if (asking || waiting.size === 0) return;
     asking = true;
     try {
-      for (const change of await changes(clock() - LOOK_BACK)) tell(change);
+      for (const change of await changes(clock() - lookBack)) tell(change);
     } catch (error) {
       log.warn({ error }, 'could not ask for changed QR transactions');
     } finally {
@@ -49,7 +52,7 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
   /** On the first page that waits, not on import: nothing runs in a process that shows no QR. */
   function listen() {
     if (subscription) return;
-    subscription = db.subscribe(TOPIC, (payload) => tell(JSON.parse(payload) as Change));
+    subscription = db.subscribe(TOPIC, (payload) => tell(JSON.parse(payload) as Change), () => void ask(LOOK_BACK_FAR));
     listening = subscription.then(
       ({ live }) => {
         if (!live) timer = setInterval(() => void ask(), ASK_EVERY).unref();

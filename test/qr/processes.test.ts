@@ -61,6 +61,21 @@ onEachDatabase('QR transactions across processes', (database) => {
     assert.equal(statuses.filter((status) => status === 409).length, 39);
   });
 
+  it('tells a page also what was decided while its process had lost the database’s ear', async function () {
+    if (database.name !== 'postgres') return this.skip();
+    const other = await t.join();
+    const { phone } = await t.person();
+    const page = await t.waiting();
+    const stream = await streamOf(page, other.origin);
+    const scanned = stream.next('state', /scanned/);
+    const claimed = await phone.claim(await page.frame());
+    await scanned;
+    const denied = stream.next('state', /denied/);
+    await t.knex.raw("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'");
+    await phone.decide(claimed, 'deny');
+    await Promise.race([denied, new Promise((_, reject) => setTimeout(reject, 10_000, new Error('the page was not told')).unref())]);
+  });
+
   it('goes on after a restart, at every step', async () => {
     const { phone } = await t.person();
     const page = await t.waiting();
