@@ -1,5 +1,6 @@
 import type { Clock } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { base64url, sha256 } from '../lib/crypto.ts';
 
 /** How often a page without an event stream may ask, in seconds. */
 export const POLL_SECONDS = 5;
@@ -16,8 +17,10 @@ export function createPolls(clock: Clock) {
 
   return {
     /** @throws AppError `slow_down` */
-    take(key: string): void {
+    take(asker: string): void {
       const now = clock();
+      // Whoever asks names the page, at what length they like.
+      const key = base64url(sha256(asker));
       const before = last.get(key);
       last.delete(key);
       last.set(key, now);

@@ -37,6 +37,11 @@ describe('an event stream', () => {
     assert.equal(await next(), 'event: state\ndata: {"state":"scanned"}\n\n');
   });
 
+  it('is not held open for HEAD, which has no body to read', async () => {
+    const answer = await fetch(`${app.url}/events`, { method: 'HEAD' });
+    assert.equal(answer.status, 405);
+  });
+
   it('lets no data break out of its event', async () => {
     const { stream, next } = await open();
     stream.send('frame', 'a\nevent: state\ndata: approved\r\n\r\nid: 1');

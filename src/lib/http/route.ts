@@ -76,6 +76,8 @@ export function route(
     if (shape === 'page') pageHeaders(ctx, csp);
     else apiHeaders(ctx);
     try {
+      // The router lets HEAD in with GET; a stream without a body would only be held open.
+      if (kind === 'sse' && ctx.method === 'HEAD') throw new AppError('method_not_allowed', 'an event stream is read by GET');
       await limit?.limit.take(limit.by?.(ctx) ?? networkOf(ctx.ip));
       const query = parse(querySchema, { ...ctx.query });
       const body = method === 'POST' ? await parseBody(ctx, kind, bodySchema) : {};
