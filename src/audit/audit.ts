@@ -23,6 +23,7 @@ export interface AuditService {
 }
 
 const MAX_LIMIT = 500;
+const MAX_ADDRESS = 64;
 
 /**
  * Writes every event of every room into the audit log, in the transaction of the change that it tells of: the one is there if and only if the
@@ -40,7 +41,8 @@ export function createAudit({ db, events }: Pick<Context, 'db' | 'events'>): Aud
       ...(clientId !== undefined && { clientId }),
       ...(deviceId !== undefined && { deviceId }),
       ...(transactionId !== undefined && { transactionId }),
-      ...(address !== undefined && { address }),
+      // Behind a proxy the address is what a header says, at any length.
+      ...(address !== undefined && { address: address.slice(0, MAX_ADDRESS) }),
       data,
     });
   });

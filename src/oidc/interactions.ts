@@ -157,6 +157,7 @@ export function createInteractions(
       if (accountId && (prompt.name === STEP_UP || prompt.reasons.some((reason) => REAUTHENTICATION.has(reason)))) return accountId;
       const subject = hintedSubject(params['id_token_hint']) ?? claimedSubject(params['claims']);
       if (subject === undefined) return undefined;
+      if (subject.length > MAX_SUBJECT) throw new AppError('invalid_request', 'the request is for a subject that there cannot be');
       const client = await clientOf(details);
       if (client.subjectType !== 'pairwise') return subject;
       // Of a host's own pairwise subjects only the host knows the account; the provider checks the outcome in any case.
@@ -190,6 +191,8 @@ export function createInteractions(
   };
 }
 
+/** OpenID Connect Core §2: a subject has at most 255 characters. */
+const MAX_SUBJECT = 255;
 const STANDARD_SCOPES = new Set(['openid', 'profile', 'email', 'offline_access']);
 
 /** The subject of an ID token that the authorization endpoint has verified before there was an interaction. */

@@ -70,6 +70,16 @@ onEachDatabase('authorization requests', (database) => {
     }
   });
 
+  it('are no trouble from an address of any length that a proxy is said to have told', async () => {
+    tandem.provider.proxy = true;
+    try {
+      const browser = createHttpBrowser({ headers: { 'x-forwarded-for': 'unknown'.repeat(40) } });
+      assert.equal((await typePassword(browser, await browser.get(authorizationUrl(tandem)), person)).status, 200);
+    } finally {
+      tandem.provider.proxy = false;
+    }
+  });
+
   describe('consent', () => {
     it('is asked by a third party once, naming what it gets', async () => {
       const browser = createHttpBrowser();

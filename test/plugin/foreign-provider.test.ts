@@ -63,6 +63,16 @@ onEachDatabase('a foreign provider', (database) => {
         assert.deepEqual([header.alg, header.kid], ['RS256', 'own']);
       });
 
+      it('tells a client that asks for a subject that cannot be, in every step', async () => {
+        const claims = JSON.stringify({ id_token: { sub: { value: 'x'.repeat(300) } } });
+        const browser = createHttpBrowser();
+        const page = await browser.get(authorizationUrl({ claims }));
+        const sheet = await browser.get(page.links.find((link) => link.endsWith('/sign-in'))!);
+        const base = /data-base="([^"]+)"/.exec(sheet.body)![1]!;
+        const csrf = sheet.forms.flatMap(({ fields }) => fields).find(([name]) => name === 'csrf')![1];
+        for (const path of ['/qr/start', '/qr/static', '/redeem']) assert.ok((await browser.post(base + path, { csrf })).status < 500, path);
+      });
+
       it('leaves its storage and the rest of its site alone', async () => {
         const rows = await host.knex('tandem_oidc').count<Array<Record<string, unknown>>>({ count: '*' });
         assert.equal(Number(rows[0]!['count']), 0);
