@@ -25,6 +25,7 @@ export interface TestTandem {
   registerAccount(input?: { email?: string; password?: string; name?: string }): Promise<{ accountId: string; email: string; password: string }>;
   /** What the provider and Tandem logged as errors. */
   readonly errors: object[];
+  /** Ends the server, and the database handle that was opened for it. */
   close(): Promise<void>;
 }
 
@@ -127,6 +128,7 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await t.close();
+      await knex.destroy();
     },
   };
 }
