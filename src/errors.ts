@@ -4,6 +4,7 @@ const STATUS = {
   invalid_csrf: 403,
   invalid_signature: 401,
   invalid_nonce: 401,
+  clock_skew: 401,
   invalid_credentials: 401,
   sign_in_required: 401,
   access_denied: 403,

@@ -30,7 +30,7 @@ export interface Devices {
   /**
    * Verifies a call that a device signed.
    *
-   * @throws AppError `invalid_request`, `invalid_signature`, `invalid_nonce`, `replayed`, `device_pending`, `device_revoked`
+   * @throws AppError `invalid_request`, `invalid_signature`, `clock_skew`, `invalid_nonce`, `replayed`, `device_pending`, `device_revoked`
    */
   verify(body: string, options: VerifyOptions): Promise<SignedCall>;
   /**

@@ -118,11 +118,12 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
     const now = clock() / 1000;
     if (claims.iss !== iss) throw new AppError('invalid_signature', 'iss is not the signer');
     if (claims.aud !== issuer) throw new AppError('invalid_signature', `aud must be ${issuer}`);
-    if (claims.exp <= now - SKEW_SECONDS) throw new AppError('invalid_signature', 'exp has passed');
-    if (claims.iat > now + SKEW_SECONDS) throw new AppError('invalid_signature', 'iat is in the future');
     if (claims.exp <= claims.iat || claims.exp - claims.iat > MAX_LIFETIME_SECONDS) {
       throw new AppError('invalid_signature', `exp must be at most ${MAX_LIFETIME_SECONDS} seconds after iat`);
     }
+    // A code of its own: the phone's clock may have been put forward or back since it last asked for the server's.
+    if (claims.exp <= now - SKEW_SECONDS) throw new AppError('clock_skew', 'exp has passed');
+    if (claims.iat > now + SKEW_SECONDS) throw new AppError('clock_skew', 'iat is in the future');
   }
 
   async function checkNonce(claims: SignedClaims, expected: NonNullable<VerifyOptions['nonce']>) {
@@ -143,7 +144,7 @@ export function createVerification({ issuer, clock, store, nonces, webauthn }: {
      * Verifies a call of an enrolled device.
      *
      * @param body the request's body: a compact JWS, or a flattened one with a WebAuthn assertion in its unprotected header
-     * @throws AppError `invalid_request` when it is malformed; `invalid_signature`, `invalid_nonce`, `replayed`,
+     * @throws AppError `invalid_request` when it is malformed; `invalid_signature`, `clock_skew`, `invalid_nonce`, `replayed`,
      *   `device_pending` or `device_revoked`
      * @see RFC 7515, RFC 7638, and the protocol reference in the README
      */

@@ -267,6 +267,27 @@ describe('the phone SDK: calls', () => {
     assert.equal(nonces, 3);
   });
 
+  it('reads the server’s clock once more when its own has been put forward or back', async () => {
+    let jump = 0;
+    const phone = createPhone({ clock: () => Date.now() + jump });
+    const account = await enrolled(phone);
+    const onTime = (path: string, json: object) => (): Answer =>
+      Math.abs(Number(payload(path)['iat']) - Date.now() / 1000) < 10 ? { json } : { status: 401, json: { error: 'clock_skew' } };
+    answers['/phone/transactions/claim'] = onTime('/phone/transactions/claim', { tx: TX, challenge: 'c', request: request(), expires_in: 9 });
+    answers['/phone/transactions/decision'] = onTime('/phone/transactions/decision', { state: 'confirmed' });
+    for (const hours of [1, -2]) {
+      jump = hours * 3_600_000;
+      const claimed = await phone.claim(account, frame());
+      jump = -jump;
+      assert.equal((await phone.decide(claimed, 'approve')).state, 'confirmed');
+    }
+
+    answers['/phone/transactions/claim'] = () => ({ status: 401, json: { error: 'clock_skew' } });
+    const before = received.length;
+    await assert.rejects(phone.claim(account, frame()), code('clock_skew'));
+    assert.deepEqual(received.slice(before).map(({ path }) => path), ['/phone/transactions/claim', '/phone/nonce', '/phone/transactions/claim']);
+  });
+
   it('tries a stale link that was opened once more with the ticket', async () => {
     const phone = createPhone();
     const account = await enrolled(phone);

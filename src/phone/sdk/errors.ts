@@ -3,6 +3,7 @@ export type WireErrorCode =
   | 'invalid_request'
   | 'invalid_signature'
   | 'invalid_nonce'
+  | 'clock_skew'
   | 'replayed'
   | 'frame_stale'
   | 'already_claimed'

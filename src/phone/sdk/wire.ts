@@ -12,7 +12,7 @@ export interface Wire {
   json(path: string, body: object): Promise<Record<string, unknown>>;
   /**
    * Posts what `sign` makes. `cookies` sends the ticket cookie along; nothing else on this wire wants cookies.
-   * Where the server no longer takes the nonce, signs once more with a new one.
+   * Where the server no longer takes the nonce, or the time, signs once more with what it says now.
    */
   signed(path: string, sign: (fresh: Fresh) => Promise<SignedBody>, options?: { nonce?: string; cookies?: boolean }): Promise<Record<string, unknown>>;
 }
@@ -83,9 +83,11 @@ export function createWire({ fetch, clock }: Platform, issuer: string): Wire {
       try {
         return await attempt();
       } catch (error) {
-        const stale = error instanceof PhoneError && error.code === 'invalid_nonce' && options.nonce === undefined;
-        if (!stale) throw error;
+        const code = error instanceof PhoneError ? error.code : undefined;
+        const again = code === 'clock_skew' || (code === 'invalid_nonce' && options.nonce === undefined);
+        if (!again) throw error;
         nonce = undefined;
+        offset = undefined;
         return attempt();
       }
     },
