@@ -43,6 +43,9 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
   const live = db.statement<Row>(
     `select ${COLUMNS} from tandem_enrolments where account_id = ? and state in ('pending', 'scanned', 'enrolled')`,
   );
+  // SQLite has one writer at a time, and so nothing to lock.
+  const ofAccount = 'select id from tandem_enrolments where account_id = ? order by id';
+  const lockAll = db.statement({ sqlite: ofAccount, postgres: `${ofAccount} for update`, mysql: `${ofAccount} for update` });
   const insert = db.statement(
     `insert into tandem_enrolments (id, account_id, ticket_hash, browser_hash, state, acr, tries, created_at, expires_at)
       values (?, ?, ?, ?, 'pending', ?, 0, ?, ?)`,
@@ -85,6 +88,11 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     /** The enrolments of an account that have not ended, expired ones among them. */
     async live(accountId: string, tx: Transaction): Promise<Enrolment[]> {
       return (await live.all([accountId], tx)).map(enrolment);
+    },
+
+    /** Makes others who lock the enrolments of this account wait until `tx` ends. */
+    async lock(accountId: string, tx: Transaction): Promise<void> {
+      await lockAll.all([accountId], tx);
     },
 
     async insert(

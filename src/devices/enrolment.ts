@@ -172,6 +172,8 @@ export function createEnrolmentService(
       // A wrong code must be counted, so it is an outcome of the transaction and no error in it.
       const outcome = await db.transaction(async (tx) => {
         await owned(id, owner, tx);
+        // One after the other: whether a phone may be added depends on those that the account has.
+        await store.lock(owner.accountId, tx);
         const counted = await store.tryCode(id, TRIES, tx);
         const enrolment = await owned(id, owner, tx);
         if (!counted) return { failure: notWaiting(enrolment) };

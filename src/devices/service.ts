@@ -67,15 +67,11 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
      * prove that, until then that device's presence. Undefined while the account has no device.
      */
     async requirement(accountId: string): Promise<string | undefined> {
-      const devices = await store.list(accountId);
-      if (!devices.length) return undefined;
-      return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? LEVEL_2 : PRESENCE;
+      return requirementOf(await store.list(accountId));
     },
 
     /** True when a sign-in of class `acr` is what {@link DeviceService.requirement} asks. */
-    meets(acr: string | undefined, requirement: string | undefined): boolean {
-      return requirement === undefined || isLevel2(acr) || acr === requirement;
-    },
+    meets,
 
     async add(tx: Transaction, device: NewDevice): Promise<boolean> {
       return await store.insert(device, tx);
@@ -84,9 +80,12 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     /**
      * A pending device becomes active. Where it is the account's first, or the sign-in that asked for it was below
      * level 2, it counts as level 1 for {@link CAP_MS}: time for the notice to be read by whose account it really is.
+     *
+     * @throws AppError `conflict` when the account has got a phone since, which that sign-in cannot vouch beside
      */
     async activate(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, acr: string | undefined): Promise<{ cappedUntil: number | undefined }> {
       const others = await store.list(device.accountId, tx);
+      if (!meets(acr, requirementOf(others))) throw new AppError('conflict', 'another phone has been connected since; it must vouch for this one');
       const cappedUntil = others.length === 0 || !isLevel2(acr) ? clock() + CAP_MS : undefined;
       if (!(await store.activate(device.id, cappedUntil, tx))) throw new AppError('device_revoked', 'this device no longer waits for its code');
       return { cappedUntil };
@@ -120,6 +119,15 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
       });
     },
   };
+}
+
+function requirementOf(devices: readonly Device[]): string | undefined {
+  if (!devices.length) return undefined;
+  return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? LEVEL_2 : PRESENCE;
+}
+
+function meets(acr: string | undefined, requirement: string | undefined): boolean {
+  return requirement === undefined || isLevel2(acr) || acr === requirement;
 }
 
 function isLevel2(acr: string | undefined): boolean {

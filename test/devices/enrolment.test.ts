@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
 import { PHONE_AGENT } from '../support/http-browser.ts';
-import { startDevices, statusUrlOf } from './harness.ts';
+import { linkOf, startDevices, statusUrlOf } from './harness.ts';
 import type { DevicesHarness } from './harness.ts';
 
 const MINUTE = 60_000;
@@ -219,6 +219,28 @@ onEachDatabase('enrolling a phone', (database) => {
     const asked = await t.browser(other).get(`${t.issuer}/account/devices/add`);
     assert.match(asked.text, /Confirm with a phone that you have/);
     assert.equal((await t.browser(other, { acr: 'urn:tandem:acr:2:qr' }).get(`${t.issuer}/account/devices/add`)).status, 200);
+  });
+
+  it('takes one phone on the word of a password, however many are enrolled and confirmed at once', async () => {
+    const account = someone();
+    const pages = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const browser = t.browser(account);
+        const add = await browser.get(`${t.issuer}/account/devices/add`);
+        return { browser, add };
+      }),
+    );
+    const shown = await Promise.all(pages.map(async ({ browser, add }) => ({ browser, page: await browser.submit(add, 'Show the code') })));
+    const enrolled = await Promise.allSettled(shown.map(async ({ page }) => (await t.phone().enrol(linkOf(page))).confirmCode));
+    await Promise.all(
+      enrolled.map(async (each, index) => {
+        if (each.status === 'rejected') return;
+        const { browser, page } = shown[index]!;
+        const answer = await browser.submit(page, 'Connect this phone', { code: each.value });
+        assert.ok(answer.status < 500, answer.text);
+      }),
+    );
+    assert.equal((await t.service.list(account)).length, 1);
   });
 
   it('counts a first phone, and one vouched for by a password, as level 1 for 24 hours', async () => {
