@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chooseLanguage, LANGUAGES } from '../../src/lib/views/catalogue.ts';
 import { escape, Html, safeLink } from '../../src/lib/views/html.ts';
@@ -145,6 +145,15 @@ describe('the catalogue', () => {
           assert.ok(words[language]![key], `${room.name}.${key} in ${language}`);
         }
       }
+    }
+  });
+
+  it('breaks no French line before a colon, a question mark or inside guillemets', () => {
+    for (const room of readdirSync(viewsFolder)) {
+      const file = join(viewsFolder, room, 'messages.json');
+      if (!existsSync(file)) continue;
+      const { fr } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Record<string, string>>;
+      for (const [key, text] of Object.entries(fr!)) assert.doesNotMatch(text, / [:;?!»]|« /, `${room}.${key}`);
     }
   });
 

@@ -85,7 +85,7 @@ onEachDatabase('authorization requests', (database) => {
       const browser = createHttpBrowser();
       const page = await typePassword(browser, await browser.get(authorizationUrl(tandem, { scope: 'openid email' })), person);
       assert.match(page.text, /Relying Party asks for access/);
-      assert.match(page.text, /see your email address/);
+      assert.match(page.text, /see your e-mail address/);
       assert.match(page.text, /localhost:1/);
       answerOf(await browser.submit(page, '/consent'));
       assert.ok(answerOf(await browser.get(authorizationUrl(tandem, { scope: 'openid email' }))).get('code'));
@@ -97,7 +97,7 @@ onEachDatabase('authorization requests', (database) => {
       const browser = await signedInBrowser(tandem, await tandem.registerAccount());
       const claims = JSON.stringify({ userinfo: { email: null, nickname: { essential: true }, 'Free cake! <b>': null }, id_token: { acr: null } });
       const page = await browser.get(authorizationUrl(tandem, { scope: 'openid', claims }));
-      assert.match(page.text, /see your email address/);
+      assert.match(page.text, /see your e-mail address/);
       assert.match(page.text, /see your name/);
       assert.doesNotMatch(page.text, /cake/);
     });

@@ -117,7 +117,7 @@ describe('the phone web app', function () {
     await follow(page, await waiting.frame());
     await heading(page, 'Sign in to Relying Party?');
     const card = page.locator('.phone-request');
-    for (const words of ['localhost:1', 'ada@example.com', 'Chrome on Linux', 'see your email address', /never signed in on that browser/, /You will get a code/]) {
+    for (const words of ['localhost:1', 'ada@example.com', 'Chrome on Linux', 'see your e-mail address', /never signed in on that browser/, /You will get a code/]) {
       await card.getByText(words).waitFor();
     }
     const [deny, approve] = await Promise.all(['Deny', 'Approve'].map((name) => page.getByRole('button', { name }).boundingBox()));
