@@ -36,7 +36,7 @@ describe('every page passes axe at WCAG 2.2 AA, wide and narrow, light and dark'
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         // Colours fade from one scheme to the other, if only for a frame.
         await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
-        await page.evaluate('Promise.all(document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished))');
+        await page.evaluate('Promise.allSettled(document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished))');
         const place = `${what}, ${width} px, ${colorScheme}`;
         // The page's own policy allows no foreign script: the debugger may add one all the same.
         await page.evaluate(axe);
