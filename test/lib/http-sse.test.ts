@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { openStream, type Stream } from '../../src/lib/http/sse.ts';
 import { route } from '../../src/lib/http/route.ts';
 import { startBareApp, type BareApp } from '../support/bare-app.ts';
@@ -56,6 +58,17 @@ describe('an event stream', () => {
     await closed;
     assert.equal(app.http.streams.size, 0);
     stream.send('state', {});
+  });
+
+  it('says nothing of a reader that has hung up, which is no error', async () => {
+    const closed = new Promise<void>((resolve) => (opened = (stream) => stream.onClose(resolve)));
+    const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    await closed;
+    await new Promise(setImmediate);
+    assert.deepEqual([...app.uncaught, ...app.errors], []);
   });
 
   it('ends when it is closed, and all end with the server', async () => {

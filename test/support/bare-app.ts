@@ -12,6 +12,8 @@ export interface BareApp {
   readonly http: Http;
   /** What was logged as an error. */
   readonly errors: object[];
+  /** What came to Koa's own handler, which prints it. */
+  readonly uncaught: Error[];
   close(): Promise<void>;
 }
 
@@ -21,7 +23,8 @@ export async function startBareApp(
   options: { issuer?: string; keys?: string[]; theme?: Theme; before?: Koa.Middleware } = {},
 ): Promise<BareApp> {
   const app = new Koa();
-  app.silent = true;
+  const uncaught: Error[] = [];
+  app.on('error', (error: Error) => uncaught.push(error));
   if (options.before) app.use(options.before);
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -38,6 +41,7 @@ export async function startBareApp(
     url,
     http,
     errors,
+    uncaught,
     async close() {
       http.close();
       server.closeAllConnections();

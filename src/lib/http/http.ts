@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts';
 import { createViews, type Theme, type Views } from '../views/views.ts';
 import { createBrowsers, type Browsers } from './browser.ts';
 import { createCsrf, type Csrf } from './csrf.ts';
+import { forgiveDisconnect } from './disconnects.ts';
 import { provideServices } from './services.ts';
 import { createStreams, type Streams } from './sse.ts';
 
@@ -42,6 +43,7 @@ export function createHttp(
     views,
     async middleware(ctx, next) {
       provideServices(ctx, services);
+      forgiveDisconnect(ctx, log);
       await next();
     },
     close: () => streams.close(),
