@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import { base64url, equal, hmac, randomDigits, randomToken, sha256, uuid } from '../lib/crypto.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { Enrolment, EnrolmentState, EnrolmentStore } from './enrolment-store.ts';
-import { deviceName } from './service.ts';
+import { deviceName, devicePlatform } from './service.ts';
 import type { DeviceService } from './service.ts';
 import type { Verification } from './verification.ts';
 import type { WebAuthn } from './webauthn.ts';
@@ -18,7 +18,7 @@ const TRIES = 3;
 const enrolmentClaims = z.looseObject({
   ticket: z.string().max(128),
   name: deviceName,
-  platform: z.string().trim().max(60).default(''),
+  platform: devicePlatform,
 });
 
 /** What the page that shows the QR may know. */

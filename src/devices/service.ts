@@ -10,13 +10,17 @@ export const CAP_MS = 24 * 3_600_000;
 const LEVEL_2 = 'urn:tandem:acr:2';
 const PRESENCE = 'urn:tandem:acr:1:qr';
 
-/** A device's name as people may choose it: 1 to 60 characters, none of them a control or a change of the writing direction. */
-export const deviceName = z
+/** Words about a phone, of its owner's or its own making: at most 60 characters, none a control or a change of the writing direction. */
+const plainWords = z
   .string()
   .trim()
-  .min(1)
   .max(60)
-  .regex(/^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u, 'must not have control characters');
+  .regex(/^[^\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]*$/u, 'must not have control characters');
+
+/** A device's name as people may choose it. */
+export const deviceName = plainWords.min(1);
+/** What a phone says it is. */
+export const devicePlatform = plainWords.default('');
 
 export type DeviceService = ReturnType<typeof createDeviceService>;
 
