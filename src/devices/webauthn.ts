@@ -1,9 +1,11 @@
-import { generateRegistrationOptions, verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import type { AuthenticationResponseJSON, PublicKeyCredentialCreationOptionsJSON, PublicKeyCredentialRequestOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import * as z from 'zod';
 import { AppError } from '../errors.ts';
 import { base64url, fromBase64url } from '../lib/crypto.ts';
 import type { Credential } from './device-store.ts';
+
+/** Loaded with the first ceremony: it takes as long as everything else that a start loads, and most processes are asked for none for a while. */
+const load = () => import('@simplewebauthn/server');
 
 /** ES256, EdDSA, RS256 as COSE numbers (RFC 9053): what platform authenticators make. */
 const ALGORITHMS = [-7, -8, -257];
@@ -42,6 +44,7 @@ export function createWebAuthn({ origin, name }: { origin: string; name: string 
   return {
     /** What the phone hands to `navigator.credentials.create`. */
     async options(user: { handle: Uint8Array; name: string; displayName: string }, challenge: string): Promise<PublicKeyCredentialCreationOptionsJSON> {
+      const { generateRegistrationOptions } = await load();
       return await generateRegistrationOptions({
         rpName: name,
         rpID: rpId,
@@ -75,6 +78,7 @@ export function createWebAuthn({ origin, name }: { origin: string; name: string 
     async register(input: unknown, challenges: readonly string[]): Promise<Credential | undefined> {
       const response = parse(registrationSchema, input) as unknown as RegistrationResponseJSON;
       refuseCrossOrigin(response.response.clientDataJSON);
+      const { verifyRegistrationResponse } = await load();
       const { verified, registrationInfo } = await checked(() =>
         verifyRegistrationResponse({
           response: { ...response, clientExtensionResults: {} },
@@ -102,6 +106,7 @@ export function createWebAuthn({ origin, name }: { origin: string; name: string 
       const response = parse(assertionSchema, input) as unknown as AuthenticationResponseJSON;
       if (response.id !== credential.id) throw new AppError('invalid_signature', 'the WebAuthn assertion is of another credential');
       refuseCrossOrigin(response.response.clientDataJSON);
+      const { verifyAuthenticationResponse } = await load();
       const { verified, authenticationInfo } = await checked(() =>
         verifyAuthenticationResponse({
           response: { ...response, clientExtensionResults: {} },
