@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createDeviceStore } from '../../src/devices/device-store.ts';
+import type { DeviceKey } from '../../src/phone/index.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import type { VirtualPhone } from '../support/virtual-phone.ts';
 import { craft, startDevices } from './harness.ts';
@@ -170,6 +172,19 @@ onEachDatabase('a phone that lost its storage', (database) => {
     assert.ok(kids.includes(row.kid as string));
   });
 
+  it('replaces only the key that the call found', async () => {
+    const phone = await enrolled();
+    const store = createDeviceStore({ db: t.db, clock: t.clock });
+    const found = (await store.find(phone.account.deviceId))!;
+    const put = (key: DeviceKey) =>
+      t.db.transaction((tx) => store.rekey(found, { kid: key.kid, algorithm: key.algorithm, publicKey: { ...key.publicJwk } }, tx));
+    const [first, second] = [phone.strangeKey(), phone.strangeKey()];
+    assert.equal(await put(first), true);
+    assert.equal(await put(second), false, 'another call was faster');
+    assert.equal(await put(first), false, 'the key is a device’s already');
+    assert.equal((await store.find(found.id))?.kid, first.kid);
+  });
+
   it('leaves the old key in force when a room cannot write down what happened', async () => {
     const phone = await enrolled();
     const call = await craft(t, phone);
@@ -177,6 +192,23 @@ onEachDatabase('a phone that lost its storage', (database) => {
     await assert.rejects(phone.rekey(), { code: 'server_error' });
     t.fail(undefined);
     assert.equal((await phone.post('/phone/device', call.body)).status, 200);
+  });
+
+  it('works from the phone app’s own origin, and from no other', async () => {
+    const origin = 'https://phone.example';
+    const apart = await startDevices(database, { phoneOrigin: origin });
+    try {
+      const phone = await apart.enrolled({ userVerifying: true, origin, by: apart.browser('away') });
+      assert.equal((await phone.rekey()).credential?.rpId, 'phone.example');
+      phone.authenticator.tamper = { origin: apart.issuer };
+      await assert.rejects(phone.rekey(), { code: 'invalid_signature' });
+      for (const [from, allowed] of [[origin, origin], ['https://evil.example', null]] as const) {
+        const answer = await fetch(`${apart.issuer}/phone/rekey/offer`, { method: 'POST', headers: { origin: from } });
+        assert.equal(answer.headers.get('access-control-allow-origin'), allowed);
+      }
+    } finally {
+      await apart.close();
+    }
   });
 
   it('finds each passkey to be of one device: nobody registers another’s', async () => {

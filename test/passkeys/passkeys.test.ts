@@ -180,6 +180,19 @@ onEachDatabase('signing in by a passkey', (database) => {
       assert.equal(foreign.json()['error'], 'invalid_csrf');
     });
 
+    it('the challenge of this page in a browser that stole its interaction', async () => {
+      const { by, page, options } = await signInPage();
+      const assertion = await sign((await options()).challenge);
+      const thief = browser();
+      await thief.get(authorizationUrl(t));
+      const own = thief.cookies.all().find(({ name }) => name === 'tandem')!;
+      const csrf = /name="csrf" value="([^"]+)"/.exec((await thief.get(authorizationUrl(t))).body)![1]!;
+      for (const { name, value, path } of by.cookies.all()) thief.cookies.store(new URL(page.url), [`${name}=${value}; Path=${path}`]);
+      thief.cookies.store(new URL(page.url), [`tandem=${own.value}; Path=/`]);
+      const answer = await thief.post(`${page.url}/passkey`, { csrf, assertion: JSON.stringify(assertion) }, { headers: { accept: 'application/json' } });
+      await refused(answer, 'invalid_nonce');
+    });
+
     it('the challenge of another request in the same browser', async () => {
       const first = await signInPage();
       const second = await signInPage({}, first.by);
