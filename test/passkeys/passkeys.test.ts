@@ -134,17 +134,35 @@ onEachDatabase('signing in by a passkey', (database) => {
     assert.doesNotMatch(onlyQr.body, /data-passkey/);
   });
 
+  /** Reports the account's phone lost. */
+  async function lose(person: Person) {
+    const desk = browser();
+    await typePassword(desk, await desk.get(authorizationUrl(t, { client_id: 'house' })), person);
+    const list = await desk.get(t.url('/account/devices'));
+    const remove = await desk.get(list.links.find((href) => href.endsWith('/remove'))!);
+    await desk.submit(remove, 'This phone is lost');
+  }
+
+  it('is worth nothing when its phone is lost before the browser goes on', async () => {
+    const { person, phone } = await someone();
+    const { by, options, send } = await signInPage({ client_id: 'house' });
+    const { challenge } = await options();
+    const proven = await send(await phone.authenticator.get({ challenge, rpId: 'localhost' }));
+    assert.equal(proven.status, 200);
+    await lose(person);
+    const end = await by.get(proven.json<{ location: string }>().location);
+    assert.equal(answerOf(end).get('error'), 'access_denied');
+    const silently = answerOf(await by.get(authorizationUrl(t, { client_id: 'house', prompt: 'none' })));
+    assert.equal(silently.get('error'), 'login_required');
+  });
+
   it('ends with its phone when that is lost', async () => {
     const { person, phone } = await someone();
     const by = browser();
     await button(by, await by.get(authorizationUrl(t, { client_id: 'house' }))).press(phone);
     const silently = async () => answerOf(await by.get(authorizationUrl(t, { client_id: 'house', prompt: 'none' })));
     assert.ok((await silently()).get('code'));
-    const desk = browser();
-    await typePassword(desk, await desk.get(authorizationUrl(t, { client_id: 'house' })), person);
-    const list = await desk.get(t.url('/account/devices'));
-    const remove = await desk.get(list.links.find((href) => href.endsWith('/remove'))!);
-    await desk.submit(remove, 'This phone is lost');
+    await lose(person);
     assert.equal((await silently()).get('error'), 'login_required');
     await refused((await signInPage()).press(phone), 'device_revoked');
   });
