@@ -17,7 +17,7 @@ import { createDatabase } from './lib/database/database.ts';
 import { migrate, rollback } from './lib/database/migrate.ts';
 import { createSweeper } from './lib/database/sweeper.ts';
 import { createEvents, type EventHandlers } from './lib/events.ts';
-import { methodNotAllowed } from './lib/http/answers.ts';
+import { catchAll, methodNotAllowed } from './lib/http/answers.ts';
 import { createHttp } from './lib/http/http.ts';
 import { createKeyRing } from './lib/key-ring.ts';
 import { createLimits } from './lib/limits.ts';
@@ -62,6 +62,11 @@ export interface Tandem {
   configure(configuration?: Configuration): Configuration;
   /** Binds Tandem to a provider that was made of {@link Tandem.configure}; the middleware goes into `provider.use`. */
   attach(provider: Provider): Middleware;
+  /**
+   * For a server of which nothing else is part; goes into `provider.use` before {@link Tandem.attach}. Answers the paths
+   * that nobody serves, and what breaks outside of every route, as Tandem's own: by a page, or JSON where `Accept` asks for it.
+   */
+  catchAll(): Middleware;
   readonly keys: Omit<KeysService, 'load'> & {
     /**
      * Loads the keys if they changed, and tells whether they did. A provider keeps those that it was made with:
@@ -189,6 +194,7 @@ export function tandem(options: TandemOptions): Tandem {
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
       return compose([...around, onOurPaths(router, [http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()])]);
     },
+    catchAll: () => compose([http.middleware, catchAll()]),
     accounts,
     audit,
     keys: { ...keys, refresh: refreshKeys },
@@ -225,7 +231,10 @@ function onOurPaths(router: Router, stack: readonly Middleware[]): Middleware {
   return (ctx, next) => (ours.has(first(ctx.path)) ? run(ctx, next) : next());
 }
 
-/** One middleware of several. */
+/** One middleware of several, put together once. */
 function compose(stack: readonly Middleware[]): Middleware {
-  return (ctx, next) => stack.reduceRight<() => Promise<unknown>>((rest, each) => async () => each(ctx, rest), next)();
+  return stack.reduceRight<Middleware>(
+    (rest, each) => (ctx, next) => each(ctx, async () => rest(ctx, next)),
+    (_ctx, next) => next(),
+  );
 }

@@ -1,7 +1,8 @@
 import type Router from '@koa/router';
-import type { Middleware } from 'koa';
+import type { Context as KoaContext, Middleware } from 'koa';
 import type { AdapterConstructor, AdapterFactory, Client, Configuration, FindAccount, JWKS, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Context } from '../context.ts';
+import { loggedPath, referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Http } from '../lib/http/http.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
@@ -75,8 +76,12 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       attached.provider = provider;
       attached.interactions = createInteractions(provider, context, { views: http.views, resources, subjects });
       attached.gate = createGate(provider, context, { browsers: http.browsers, home });
-      provider.on('server_error', (ctx, error) => {
-        log.error({ err: error, method: ctx.method, path: ctx.path }, 'the provider failed');
+      provider.on('server_error', (anyCtx, error) => {
+        const ctx = anyCtx as unknown as KoaContext;
+        const reference = referenceOf(ctx);
+        log.error({ err: error, reference, method: ctx.method, path: loggedPath(ctx) }, 'the provider failed');
+        // To programs; pages are rendered with it.
+        if ((ctx.body as { error?: unknown } | undefined)?.error === 'server_error') ctx.body = { ...(ctx.body as object), reference };
       });
       return [pinOrigin(issuer, provider), mend(provider)];
     },

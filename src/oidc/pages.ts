@@ -1,5 +1,6 @@
 import type { Configuration, ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
 import type { Context as KoaContext } from 'koa';
+import { referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Views } from '../lib/views/views.ts';
 import { Html } from '../lib/views/html.ts';
@@ -28,7 +29,8 @@ export function createProviderPages(views: Views): ProviderPages {
     async renderError(ctx, out: ErrorOut, error) {
       const page = prepare(ctx);
       const expired = error.name === 'SessionNotFound' || START_OVER.has(out.error);
-      const data = { expired, code: out.error, description: out.error_description ?? '' };
+      const broken = out.error === 'server_error';
+      const data = { expired, code: out.error, description: broken ? '' : (out.error_description ?? ''), reference: broken ? referenceOf(page) : '' };
       views.render(page, 'oidc/error', data, { status: ctx.status, title: views.text(page, `oidc.error_title`) });
     },
 

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Provider } from 'oidc-provider';
@@ -100,6 +101,9 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       const provider = new Provider(issuer, t.configure({ clients }));
       provider.proxy = config.trustedProxies > 0;
       provider.maxIpsCount = config.trustedProxies;
+      // What is left for Koa to tell: answers that broke off on their way.
+      (provider as EventEmitter).on('error', (error: Error) => log.error({ error }, 'an answer broke off'));
+      provider.use(t.catchAll());
       provider.use(t.attach(provider));
       listener.use(provider.callback());
     }

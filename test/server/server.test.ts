@@ -31,10 +31,10 @@ describe('the server', () => {
     for (const server of running.splice(0)) await server.close();
   });
 
-  async function start(env: Record<string, string> = {}) {
+  async function start(env: Record<string, string> = {}, to = log) {
     const name = `${randomBytes(4).toString('hex')}.sqlite`;
     const config = readConfig({ DATABASE_URL: folder.url(name), ENCRYPTION_KEY: key, PORT: '0', DEMO: 'false', ...env });
-    const server = await startServer(config, { log, demoProgram });
+    const server = await startServer(config, { log: to, demoProgram });
     running.push(server);
     return { ...server, config };
   }
@@ -150,6 +150,55 @@ describe('the server', () => {
       assert.ok(cookies.length > 0 && cookies.every((cookie) => /; secure/i.test(cookie)), cookies.join('\n'));
     });
   }
+
+  it('answers paths that nobody serves, by a page or as JSON', async () => {
+    const { issuer } = await start();
+    for (const path of ['/', '/no/such/path', '/account/none', '/token', '/assets/none.js', '/%', '/assets/%E0']) {
+      const page = await raw(issuer, path, { accept: 'text/html,*/*;q=0.8' });
+      assert.equal(page.status, 404, path);
+      assert.match(page.body, /<!doctype html>[^]*<html lang="en"/i, path);
+      assert.match(page.headers['content-security-policy']!, /default-src 'none'/);
+      const json = await raw(issuer, path, {});
+      assert.deepEqual([json.status, (JSON.parse(json.body) as { error: string }).error], [404, 'not_found'], path);
+    }
+  });
+
+  it('logs what breaks once, under a reference that the caller is told, and nothing of those who hang up', async () => {
+    const lines: Array<Record<string, unknown>> = [];
+    const out = new Writable({ write: (chunk, _encoding, done) => (lines.push(JSON.parse(String(chunk)) as Record<string, unknown>), done()) });
+    const printed: unknown[] = [];
+    const { error: print } = console;
+    console.error = (...words: unknown[]) => void printed.push(words);
+    const { issuer, config } = await start({ LOG_LEVEL: 'debug' }, createLog({ level: 'debug', production: true }, out));
+    const problems = () => lines.filter(({ level }) => Number(level) >= 50);
+    try {
+      const socket = connect(Number(new URL(issuer).port), '127.0.0.1');
+      socket.write('POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\n');
+      await once(socket, 'connect');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      socket.resetAndDestroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual(problems(), []);
+
+      const knex = openDatabase(config.databaseUrl);
+      await knex.schema.dropTable('tandem_oidc');
+      await knex.destroy();
+      const ticket = 'gIGCg4SFhoeIiYqLjI2Oj5CRkpOUlZaXmJmam5ydnp8';
+      for (const [path, headers] of [['/auth?client_id=shop', { accept: 'text/html' }], ['/me', { authorization: `Bearer ${ticket}` }]] as const) {
+        lines.length = 0;
+        const answer = await raw(issuer, path, headers);
+        assert.equal(answer.status, 500, answer.body);
+        assert.equal(problems().length, 1, JSON.stringify(lines));
+        const { reference } = problems()[0] as { reference: string };
+        assert.match(reference, /^[\da-f-]{36}$/);
+        assert.ok(answer.body.includes(reference), answer.body);
+        assert.ok(!JSON.stringify(lines).includes(ticket), JSON.stringify(lines));
+      }
+    } finally {
+      console.error = print;
+    }
+    assert.deepEqual(printed, []);
+  });
 
   it('registers the clients of a file', async () => {
     const client = { client_id: 'shop', client_name: 'Shop', token_endpoint_auth_method: 'none', redirect_uris: ['https://shop.example/cb'] };

@@ -52,14 +52,28 @@ function expected(error: unknown): AppError | undefined {
   return new AppError(CODE_OF_STATUS[given] ?? 'invalid_request', String(message), { cause: error });
 }
 
+const REFERENCE = Symbol('tandem.reference');
+
+/** Under which the log keeps what went wrong in this request; all that may be told of it. */
+export function referenceOf(ctx: KoaContext): string {
+  const state = ctx.state as { [REFERENCE]?: string };
+  return (state[REFERENCE] ??= uuid());
+}
+
+/** A path for the log: of our routes their pattern, as the links of phones are secrets. */
+export function loggedPath(ctx: KoaContext): string {
+  const { _matchedRoute: pattern } = ctx as { _matchedRoute?: unknown };
+  return typeof pattern === 'string' ? pattern : ctx.path;
+}
+
 function answerOf(ctx: KoaContext, error: unknown): Answer {
   const known = expected(error);
   if (known) {
     const { status, code, message: description, retryAfter, extra } = known;
     return { status, code, description, retryAfter, extra, reference: undefined };
   }
-  const reference = uuid();
-  servicesOf(ctx).log.error({ err: error, reference, method: ctx.method, path: ctx.path }, 'an unexpected error');
+  const reference = referenceOf(ctx);
+  servicesOf(ctx).log.error({ err: error, reference, method: ctx.method, path: loggedPath(ctx) }, 'an unexpected error');
   const description = 'something went wrong on our side';
   return { status: 500, code: 'server_error', description, retryAfter: undefined, extra: {}, reference };
 }
@@ -97,6 +111,20 @@ function answerPage(ctx: KoaContext, answer: Answer) {
 /** The shape that the caller asks for; programs that ask for nothing get JSON. */
 export function shapeOf(ctx: KoaContext): ErrorShape {
   return ctx.accepts('json', 'html') === 'html' ? 'page' : 'json';
+}
+
+/** Answers the paths that nobody serves, and what breaks outside of every route. Runs before all others. */
+export function catchAll(): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      if (ctx.headerSent || ctx.respond === false) throw error;
+      return answerError(ctx, error, shapeOf(ctx));
+    }
+    const unanswered = ctx.status === 404 && ctx.body === undefined && ctx.respond !== false && !ctx.headerSent;
+    if (unanswered) answerError(ctx, new AppError('not_found', 'there is nothing under this address'), shapeOf(ctx));
+  };
 }
 
 /** Answers 405 with `Allow` where a route exists for the path but not for the method. Runs right after the router. */
