@@ -91,7 +91,7 @@ main { max-width: 44rem; margin: 1rem auto 3rem; padding: 1.75rem 1.25rem; backg
 h1 { margin: 0 0 1rem; font-size: clamp(1.5rem, 5vw, 2.1rem); line-height: 1.2; }
 a { color: var(--brand); overflow-wrap: anywhere; }
 code { font-size: .95em; overflow-wrap: anywhere; }
-.button { display: inline-block; padding: .7rem 1.3rem; border: 2px solid var(--brand); border-radius: .7rem; background: var(--brand); color: var(--on-brand); font: inherit; font-weight: 650; text-decoration: none; cursor: pointer; }
+.button { display: inline-block; margin: 0 .4rem .5rem 0; padding: .7rem 1.3rem; border: 2px solid var(--brand); border-radius: .7rem; background: var(--brand); color: var(--on-brand); font: inherit; font-weight: 650; text-decoration: none; cursor: pointer; }
 .button.quiet { background: transparent; color: var(--brand); }
 :focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
 .note { padding: .6rem .9rem; border-left: .3rem solid var(--brand); background: var(--ground); }
