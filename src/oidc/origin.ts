@@ -18,11 +18,17 @@ export function pinOrigin(issuer: string, provider: Provider): Middleware {
     origin: { get: () => origin, configurable: true },
   };
 
+  // Requests that the provider itself receives inherit all of it, the cookies' keys too: nothing is left to do for each.
+  const { request: own } = provider as unknown as { request: object };
+  Object.defineProperties(own, pinned);
+
   return async (ctx, next) => {
     ctx.req.headers.host = host;
     delete ctx.req.headers['x-forwarded-host'];
-    Object.defineProperties(ctx.request, pinned);
-    ctx.cookies = cookiesOf(provider, ctx, scheme === 'https');
+    if (!Object.prototype.isPrototypeOf.call(own, ctx.request)) {
+      Object.defineProperties(ctx.request, pinned);
+      ctx.cookies = cookiesOf(provider, ctx, scheme === 'https');
+    }
     await next();
   };
 }
