@@ -103,6 +103,7 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       provider.maxIpsCount = config.trustedProxies;
       // What is left for Koa to tell: answers that broke off on their way.
       (provider as EventEmitter).on('error', (error: Error) => log.error({ error }, 'an answer broke off'));
+      if (config.production && issuer.startsWith('https:')) provider.use(strictTransport);
       provider.use(t.catchAll());
       provider.use(t.attach(provider));
       listener.use(provider.callback());
@@ -128,6 +129,12 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
     throw error;
   }
 }
+
+/** RFC 6797: for a year by https alone; of this host, as those below it may be others'. */
+const strictTransport: Parameters<Provider['use']>[0] = (ctx, next) => {
+  ctx.set('Strict-Transport-Security', 'max-age=31536000');
+  return next();
+};
 
 /** The encryption keys given; in development, else, one that is made beside the database. */
 async function encryptionKeys({ encryptionKeys: given, dataFolder }: Config, log: Logger): Promise<string[]> {

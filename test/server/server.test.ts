@@ -200,6 +200,17 @@ describe('the server', () => {
     assert.deepEqual(printed, []);
   });
 
+  it('tells browsers of an https issuer to come by https alone, in production', async () => {
+    for (const [scheme, environment, expected] of [['https', 'production', 'max-age=31536000'], ['http', 'production', undefined], ['https', 'development', undefined]] as const) {
+      const port = await freePort();
+      await start({ NODE_ENV: environment, ISSUER: `${scheme}://localhost:${port}`, PORT: String(port), HOST: '127.0.0.1' });
+      for (const path of ['/.well-known/openid-configuration', '/account/register', '/none']) {
+        const { headers } = await raw(`http://localhost:${port}`, path, {});
+        assert.equal(headers['strict-transport-security'], expected, `${environment} ${scheme} ${path}`);
+      }
+    }
+  });
+
   it('registers the clients of a file', async () => {
     const client = { client_id: 'shop', client_name: 'Shop', token_endpoint_auth_method: 'none', redirect_uris: ['https://shop.example/cb'] };
     await writeFile(folder.path('clients.json'), JSON.stringify([client]));
