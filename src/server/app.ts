@@ -14,7 +14,9 @@ import { readOrMakeSecret } from './secret-file.ts';
 /** How often a running server looks whether keys were rotated, in milliseconds. */
 const KEYS_INTERVAL = 60_000;
 /** Codes of Node, PostgreSQL and MySQL for a database that is not there, or not for us. */
-const DATABASE_PROBLEMS = /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|28P01|28000|3D000|ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|SQLITE_CANTOPEN)/;
+const DATABASE_PROBLEMS = /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|28P01|28000|3D000|ER_ACCESS_DENIED_ERROR|ER_BAD_DB_ERROR|SQLITE_CANTOPEN|SQLITE_NOTADB)/;
+/** Codes of a path on which no file can be made or read. */
+const PATH_PROBLEMS = /^(EACCES|EISDIR|ENOENT|ENOTDIR|EPERM|EROFS)$/;
 
 export interface RunningServer {
   readonly issuer: string;
@@ -27,8 +29,7 @@ export interface RunningServer {
 
 /** Tandem on the database of `config`, without a network: what the command line works with. */
 export async function openTandem(config: Config, { issuer, log }: { issuer: string; log: Logger }) {
-  const encryption = await encryptionKeys(config, log);
-  const knex = openDatabase(config.databaseUrl, { log });
+  const { encryption, knex } = await open(config, log);
   const t = tandem({
     db: knex,
     issuer,
@@ -47,7 +48,7 @@ export async function openTandem(config: Config, { issuer, log }: { issuer: stri
       try {
         return await t.migrate();
       } catch (error) {
-        throw explain(error);
+        throw explain(error, config);
       }
     },
     async close() {
@@ -87,14 +88,17 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
     });
     isReady = async () => (await knex.raw('select 1')) !== undefined;
 
-    const [demo] = await Promise.all([
+    // Both are waited for, even where one has failed: a demo that started must be stopped.
+    const [started, migrated] = await Promise.allSettled([
       config.demo && startDemo({ program: demoProgram, issuer, port: config.demo.port, dataFolder: config.dataFolder }),
       migrate(),
     ]);
+    const demo = started.status === 'fulfilled' ? started.value : undefined;
     if (demo) {
       opened.push(() => demo.stop());
       clients.push(demo.client);
     }
+    for (const each of [started, migrated]) if (each.status === 'rejected') throw each.reason;
 
     /** The provider takes its keys once, when it is made: other keys need another provider. */
     function use() {
@@ -136,6 +140,15 @@ const strictTransport: Parameters<Provider['use']>[0] = (ctx, next) => {
   return next();
 };
 
+/** The database, and what decrypts it; the development key's file may be no easier to make than the database's. */
+async function open(config: Config, log: Logger) {
+  try {
+    return { encryption: await encryptionKeys(config, log), knex: openDatabase(config.databaseUrl, { log }) };
+  } catch (error) {
+    throw explain(error, config);
+  }
+}
+
 /** The encryption keys given; in development, else, one that is made beside the database. */
 async function encryptionKeys({ encryptionKeys: given, dataFolder }: Config, log: Logger): Promise<string[]> {
   if (given) return [...given];
@@ -161,9 +174,14 @@ async function ensureDemoAccount({ accounts: service }: Tandem) {
 }
 
 /** What a person can mend, in one line; anything else as it is. */
-function explain(error: unknown): unknown {
+function explain(error: unknown, { databaseUrl }: Pick<Config, 'databaseUrl'>): unknown {
   const { code, message } = error as { code?: string; message?: string };
-  if (code && DATABASE_PROBLEMS.test(code)) return new ConfigError(`DATABASE_URL: the database cannot be used (${code}); check host, user, password and name`);
+  // libsql gives no code where it cannot open a file.
+  const why = code || (message?.startsWith('ConnectionFailed') ? 'SQLITE_CANTOPEN' : '');
+  if (DATABASE_PROBLEMS.test(why) || PATH_PROBLEMS.test(why)) {
+    const what = databaseUrl.startsWith('sqlite:') ? 'path' : 'host, user, password and name';
+    return new ConfigError(`DATABASE_URL: the database cannot be used (${why}); check ${what}`);
+  }
   if (message?.startsWith('no encryption key')) {
     return new ConfigError('ENCRYPTION_KEY: the database was written under another key; add that key behind the first, after a comma');
   }

@@ -42,6 +42,20 @@ describe('the command line', function () {
     });
   }
 
+  it('stops at a database that cannot be used while the demo starts beside it, and leaves nothing running', async () => {
+    await writeFile(folder.path('words.txt'), 'no database, and long enough to be taken for a bad one');
+    const base = { LOG_LEVEL: 'fatal', PORT: '0', DEMO_PORT: '0' };
+    const programs = [
+      run([], { ...base, ENCRYPTION_KEY: newEncryptionKey(), DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }),
+      run([], { ...base, ENCRYPTION_KEY: newEncryptionKey(), DATABASE_URL: folder.url('words.txt') }),
+      run([], { ...base, DATABASE_URL: folder.url('words.txt/tandem.sqlite') }),
+    ];
+    for (const program of programs) {
+      assert.equal(await program.ended(), 1);
+      assert.match(program.errors(), /^DATABASE_URL: the database cannot be used \(\w+\); check .*\n$/);
+    }
+  });
+
   it('names a taken port, a missing certificate and a bad file of clients', async () => {
     const blocker = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => blocker.once('listening', resolve));
