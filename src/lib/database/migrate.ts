@@ -93,11 +93,22 @@ async function exclusively<T>(knex: Knex, work: (trx: Knex.Transaction) => Promi
             return work(trx);
           });
         } catch (error) {
+          await abandon(knex);
           if (!isBusy(error)) throw error;
           await wait(error);
         }
       }
     }
+  }
+}
+
+/** A commit that another process held up leaves the transaction open on SQLite, and knex gives the connection back so. */
+async function abandon(knex: Knex): Promise<void> {
+  const connection = (await knex.client.acquireConnection()) as { inTransaction: boolean; exec(sql: string): unknown };
+  try {
+    if (connection.inTransaction) connection.exec('ROLLBACK');
+  } finally {
+    await knex.client.releaseConnection(connection);
   }
 }
 
