@@ -94,6 +94,7 @@ export function createDatabase(knex: Knex): Database {
   const driver: Driver = DRIVERS[dialect](knex);
   const states = new WeakMap<Transaction, TransactionState>();
   const current = new AsyncLocalStorage<TransactionState | undefined>();
+  let running = 0;
 
   function stateOf(tx: Transaction): TransactionState {
     const state = states.get(tx);
@@ -106,6 +107,7 @@ export function createDatabase(knex: Knex): Database {
     const state: TransactionState = { connection, work: [], open: true };
     const tx: Transaction = { afterCommit: (later) => void stateOf(tx).work.push(later) };
     states.set(tx, state);
+    running += 1;
     try {
       const answer = await current.run(state, work, tx);
       state.open = false;
@@ -115,6 +117,10 @@ export function createDatabase(knex: Knex): Database {
       state.open = false;
       await driver.rollback(connection);
       throw error;
+    } finally {
+      running -= 1;
+      // Every promise of the process pays for a storage that is on: without a transaction there is nothing to know.
+      if (running === 0) current.disable();
     }
   }
 
