@@ -109,6 +109,7 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       (provider as EventEmitter).on('error', (error: Error) => log.error({ error }, 'an answer broke off'));
       if (config.production && issuer.startsWith('https:')) provider.use(strictTransport);
       provider.use(t.catchAll());
+      provider.use(home(issuer));
       provider.use(t.attach(provider));
       listener.use(provider.callback());
     }
@@ -139,6 +140,11 @@ const strictTransport: Parameters<Provider['use']>[0] = (ctx, next) => {
   ctx.set('Strict-Transport-Security', 'max-age=31536000');
   return next();
 };
+
+/** Leads a person who opens the bare address to their account. */
+function home(issuer: string): Parameters<Provider['use']>[0] {
+  return (ctx, next) => (ctx.path === '/' && ctx.method === 'GET' && ctx.accepts('json', 'html') === 'html' ? ctx.redirect(`${issuer}/account`) : next());
+}
 
 /** The database, and what decrypts it; the development key's file may be no easier to make than the database's. */
 async function open(config: Config, log: Logger) {

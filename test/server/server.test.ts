@@ -151,9 +151,16 @@ describe('the server', () => {
     });
   }
 
+  it('leads a person at the bare address to their account', async () => {
+    const { issuer } = await start();
+    const { status, headers } = await raw(issuer, '/', { accept: 'text/html,*/*;q=0.8' });
+    assert.deepEqual([status, headers.location], [302, `${issuer}/account`]);
+    assert.equal((await raw(issuer, '/', {})).status, 404);
+  });
+
   it('answers paths that nobody serves, by a page or as JSON', async () => {
     const { issuer } = await start();
-    for (const path of ['/', '/no/such/path', '/account/none', '/token', '/assets/none.js', '/%', '/assets/%E0']) {
+    for (const path of ['/no/such/path', '/account/none', '/token', '/assets/none.js', '/%', '/assets/%E0']) {
       const page = await raw(issuer, path, { accept: 'text/html,*/*;q=0.8' });
       assert.equal(page.status, 404, path);
       assert.match(page.body, /<!doctype html>[^]*<html lang="en"/i, path);
