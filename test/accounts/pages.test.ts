@@ -153,6 +153,7 @@ onEachDatabase('the pages of accounts', (database) => {
     const browser = await signedInBrowser(tandem, person);
     const asked = await browser.submit(await browser.get(tandem.url('/account')), 'sign-out-form');
     assert.match(asked.url, /\/session\/end/);
+    assert.match(asked.text, /You will be signed out of Tandem/);
     const out = await browser.submit(asked, 0, { logout: 'yes' });
     assert.ok(!out.text.includes(person.email));
     const told = await tandem.t.audit.list({ accountId: person.accountId });

@@ -98,7 +98,7 @@ function answerPage(ctx: KoaContext, answer: Answer) {
   const { views, log } = servicesOf(ctx);
   try {
     const kind = PAGE_KINDS[code] ?? 'request';
-    const data = { kind, description: reference ? '' : description, reference: reference ?? '' };
+    const data = { kind, description: kind === 'request' ? description : '', reference: reference ?? '' };
     views.render(ctx, 'errors/error', data, { status, title: views.text(ctx, `errors.title_${kind}`) });
   } catch (error) {
     log.error({ err: error }, 'the error page does not render');
