@@ -93,8 +93,9 @@ async function exclusively<T>(knex: Knex, work: (trx: Knex.Transaction) => Promi
             return work(trx);
           });
         } catch (error) {
-          await abandon(knex);
-          if (!isBusy(error)) throw error;
+          const busy = isBusy(error);
+          await abandon(knex, busy);
+          if (!busy) throw error;
           await wait(error);
         }
       }
@@ -102,11 +103,16 @@ async function exclusively<T>(knex: Knex, work: (trx: Knex.Transaction) => Promi
   }
 }
 
-/** A commit that another process held up leaves the transaction open on SQLite, and knex gives the connection back so. */
-async function abandon(knex: Knex): Promise<void> {
-  const connection = (await knex.client.acquireConnection()) as { inTransaction: boolean; exec(sql: string): unknown };
+/**
+ * A commit that another process held up leaves the transaction open on SQLite, and knex gives the connection back so. A statement
+ * that found the file busy may also keep an old view of it, in which nothing can be written any more: the next try gets
+ * a new connection.
+ */
+async function abandon(knex: Knex, renew: boolean): Promise<void> {
+  const connection = (await knex.client.acquireConnection()) as { inTransaction: boolean; exec(sql: string): unknown; __knex__disposed?: string };
   try {
     if (connection.inTransaction) connection.exec('ROLLBACK');
+    if (renew) connection.__knex__disposed = 'busy';
   } finally {
     await knex.client.releaseConnection(connection);
   }
