@@ -7,6 +7,7 @@ import { qr } from './005_qr.ts';
 import { limits } from './006_limits.ts';
 import { subjects } from './007_subjects.ts';
 import { audit } from './008_audit.ts';
+import { signIns } from './009_sign_ins.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns];

@@ -45,8 +45,12 @@ export interface AccountsService extends AccountDirectory {
   profile(accountId: string): Promise<Account | undefined>;
   /** @throws AppError `invalid_request`, `not_found` */
   rename(accountId: string, name: string, origin?: Origin): Promise<void>;
-  /** @throws AppError `invalid_credentials` (the current one), `weak_password`, `rate_limited`, `not_found`, `conflict` */
-  changePassword(accountId: string, passwords: { current: string; next: string }, attempt?: Attempt): Promise<void>;
+  /**
+   * Changes the password, which ends the account's sessions but that of `sessionUid`.
+   *
+   * @throws AppError `invalid_credentials` (the current one), `weak_password`, `rate_limited`, `not_found`, `conflict`
+   */
+  changePassword(accountId: string, passwords: { current: string; next: string }, attempt?: Attempt & { readonly sessionUid?: string }): Promise<void>;
   /** Tells the other rooms that the account has signed out. */
   signedOut(accountId: string, origin?: Origin): Promise<void>;
   /** For the provider's configuration. */
@@ -184,7 +188,7 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
       await db.transaction(async (tx) => {
         const changed = await store.changePassword(accountId, hash, record.passwordHash, clock(), tx);
         if (!changed) throw new AppError('conflict', 'the password has just been changed elsewhere');
-        await events.emit(tx, 'account.password_changed', { accountId, address: attempt.address });
+        await events.emit(tx, 'account.password_changed', { accountId, sessionUid: attempt.sessionUid, address: attempt.address });
       });
     },
 
@@ -194,7 +198,7 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
 
     async findAccount(_ctx, sub) {
       const record = await store.find(sub);
-      return record && { accountId: record.id, claims: () => claimsOf(record) };
+      return record && { accountId: record.id, passwordChangedAt: record.passwordChangedAt, claims: () => claimsOf(record) };
     },
   };
 }

@@ -6,7 +6,11 @@ declare module '../lib/events.ts' {
     'account.signed_in': { accountId: string; method: 'password' };
     'account.signed_out': { accountId: string };
     /** Hosts notify the account here. */
-    'account.password_changed': { accountId: string };
+    'account.password_changed': {
+      accountId: string;
+      /** The provider's session in which it was changed: the only one of the account that goes on. */
+      sessionUid: string | undefined;
+    };
     'account.profile_changed': { accountId: string };
   }
 }

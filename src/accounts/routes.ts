@@ -93,7 +93,8 @@ export function accountRoutes(
     const signedIn = await gate.require(ctx, FRESH);
     if (!signedIn) return;
     try {
-      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, attemptOf(ctx, http.browsers));
+      const attempt = { ...attemptOf(ctx, http.browsers), sessionUid: signedIn.sessionUid };
+      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, attempt);
     } catch (error) {
       const wrong = error instanceof AppError && error.code === 'invalid_credentials';
       const problem = wrong ? { field: 'current', key: 'current_wrong' } : problemOf(error);

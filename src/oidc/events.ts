@@ -6,6 +6,8 @@ declare module '../lib/events.ts' {
     'request.denied': { reason: string };
     /** What a lost device had made is over. */
     'device.sign_ins_ended': { sessions: number; grants: number };
+    /** An account's sessions are over, but the one in which its password was changed, and with them what they granted. */
+    'account.sign_ins_ended': { sessions: number; grants: number };
   }
 }
 

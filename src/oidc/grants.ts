@@ -1,6 +1,6 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { BUILT_IN_CLIENT } from './built-in-client.ts';
-import type { DeviceSignIns } from './device-sign-ins/device-sign-ins.ts';
+import type { Ledger } from './ledger/ledger.ts';
 
 type LoadExistingGrant = (ctx: KoaContextWithOIDC) => Promise<Grant | undefined> | Grant | undefined;
 /** Makes the provider's `loadExistingGrant` around a host's own, if it has one. */
@@ -11,12 +11,12 @@ export type GrantLoader = (hostLoader: LoadExistingGrant | undefined) => (ctx: K
  * on the phone), or the client is of the provider's own house. Here the request's scopes, claims and resources are
  * resolved, which an interaction does not know.
  */
-export function createGrantLoader(signIns: Pick<DeviceSignIns, 'record'>): GrantLoader {
+export function createGrantLoader(ledger: Pick<Ledger, 'record'>): GrantLoader {
   return (hostLoader = loadSessionGrant) =>
     async (ctx) => {
       let grant = await hostLoader(ctx);
       if (approvesAll(ctx)) grant = await approveAll(ctx, grant);
-      await signIns.record(ctx, grant?.jti);
+      await ledger.record(ctx, grant?.jti);
       return grant;
     };
 }

@@ -6,10 +6,10 @@ import { loggedPath, referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Http } from '../lib/http/http.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
-import { createDeviceSignIns, type UsableDevices } from './device-sign-ins/device-sign-ins.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createGrantLoader } from './grants.ts';
 import { createInteractions, type Interactions } from './interactions.ts';
+import { createLedger, type UsableDevices } from './ledger/ledger.ts';
 import { adjustContext, pinOrigin } from './origin.ts';
 import { createProviderPages } from './pages.ts';
 import type { Resources } from './configuration/resources.ts';
@@ -31,7 +31,7 @@ export interface OidcOptions {
 export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
-  const signIns = createDeviceSignIns(context, devices);
+  const ledger = createLedger(context, { devices, findAccount });
   const pages = createProviderPages(http.views);
   const home = findAccount ? '/account' : '/account/devices';
   const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate } = {};
@@ -39,9 +39,11 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
   const gate = late(() => attached.gate);
 
   events.subscribe(async (tx, event) => {
-    // The payload is the devices room's; a host without that room never emits it.
-    const { name, payload } = event as { name: string; payload: { deviceId?: string; reason?: string } };
-    if (name === 'device.revoked' && payload.reason === 'lost' && payload.deviceId) await signIns.end(tx, payload.deviceId);
+    // The payloads are other rooms'; a host without them never emits these.
+    const { name, payload } = event as { name: string; payload: { deviceId?: string; reason?: string; accountId?: string; sessionUid?: string } };
+    const { deviceId, reason, accountId, sessionUid: but = '' } = payload;
+    if (name === 'device.revoked' && reason === 'lost' && deviceId) await ledger.end(tx, { deviceId });
+    if (name === 'account.password_changed' && accountId) await ledger.end(tx, { accountId, but });
   });
 
   return {
@@ -58,7 +60,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
           resources,
           adapter,
           keys,
-          loadExistingGrant: createGrantLoader(signIns),
+          loadExistingGrant: createGrantLoader(ledger),
           dpopNonceSecret: Buffer.from(keyRing.derive('dpop nonces')[0]),
           accounts: findAccount && {
             findAccount,
@@ -72,7 +74,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
     /** Makes `provider` the one that interactions and sessions are of, and returns what goes around its requests. */
     attach(provider: Provider): Middleware[] {
       adjustContext(provider);
-      signIns.attach(provider);
+      ledger.attach(provider);
       attached.provider = provider;
       attached.interactions = createInteractions(provider, context, { views: http.views, resources, subjects });
       attached.gate = createGate(provider, context, { browsers: http.browsers, home });
@@ -90,8 +92,8 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       return oidcRoutes(router, { interactions, gate, methods, home });
     },
 
-    sweep: () => signIns.sweep(),
-    settled: () => signIns.settled(),
+    sweep: () => ledger.sweep(),
+    settled: () => ledger.settled(),
   };
 }
 

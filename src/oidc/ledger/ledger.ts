@@ -1,0 +1,164 @@
+import { errors, type FindAccount, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import type { Context, Transaction } from '../../context.ts';
+import { createLedgerStore, type Owner, type SignIn } from './store.ts';
+import type {} from '../events.ts';
+
+/** What is asked of the devices, where there are any. */
+export interface UsableDevices {
+  /** The device if it is active; inside `tx` it stays so until that ends. */
+  usable(deviceId: string, tx: Transaction): Promise<object | undefined>;
+}
+
+/** An account that says when its password was last changed, in milliseconds since the epoch. */
+interface WithPassword {
+  readonly passwordChangedAt?: number;
+}
+
+/** Remembers which sessions and grants there are of a phone or an account, so that they end with its loss, or its password. */
+export interface Ledger {
+  /**
+   * Called whenever an authorization request meets a session.
+   *
+   * @throws AccessDenied when the phone was revoked, or the password changed, between the proof and the session; the session is not kept then
+   */
+  record(ctx: KoaContextWithOIDC, grantId: string | undefined): Promise<void>;
+  /** Condemns what is `owner`'s, inside the transaction that is the reason for it; it ends once that has committed. */
+  end(tx: Transaction, owner: Owner): Promise<void>;
+  /** Ends what a crash, or a request under way, left of the condemned, and forgets what has expired. */
+  sweep(): Promise<void>;
+  /** The provider to end things at. */
+  attach(provider: Provider): void;
+  /** Resolves when all that is under way is done. */
+  settled(): Promise<void>;
+}
+
+const YEAR = 365 * 24 * 60 * 60 * 1000;
+/** For how long what has ended is ended again: a request that was under way writes its session once more when it is done. */
+const AFTERMATH = 5 * 60 * 1000;
+const APPROVED_BY_PHONE = new Set(['swk', 'hwk']);
+
+/**
+ * Sessions and grants live in the provider's adapter, which may be a host's own and knows no transaction of ours. So
+ * the reason only marks the rows, durably and with it; the sessions and grants end right after the commit, and
+ * the sweep ends what was marked when a process died in between.
+ *
+ * @param options.findAccount of Tandem's own accounts, whose sessions are kept whoever approved them
+ */
+export function createLedger(
+  { db, clock, log, events }: Pick<Context, 'db' | 'clock' | 'log' | 'events'>,
+  { devices, findAccount }: { devices: UsableDevices; findAccount: FindAccount | undefined },
+): Ledger {
+  const store = createLedgerStore(db);
+  const underWay = new Set<Promise<void>>();
+  let provider: Provider | undefined;
+
+  async function endAll(): Promise<void> {
+    if (!provider) return;
+    const rows = await store.condemned();
+    const grants = new Set(rows.map(({ grantId }) => grantId).filter(Boolean));
+    const sessions = new Map(rows.map(({ sessionUid, accountId }) => [sessionUid, accountId]));
+    for (const [uid, accountId] of sessions) {
+      for (const grantId of await endSession(provider, uid, accountId)) grants.add(grantId);
+    }
+    for (const grantId of grants) await endGrant(provider, grantId);
+    const ended: SignIn[] = [];
+    for (const row of rows) if (!row.ended && (await store.end(row))) ended.push(row);
+    await tell(ended);
+  }
+
+  /** Of a phone's, and of an account's own, each for itself. */
+  async function tell(ended: readonly SignIn[]): Promise<void> {
+    const groups = new Map<string, SignIn[]>();
+    for (const row of ended) groups.set(ownerOf(row), [...(groups.get(ownerOf(row)) ?? []), row]);
+    for (const own of groups.values()) {
+      const { deviceId, accountId } = own[0] as SignIn;
+      const count = { sessions: new Set(own.map(({ sessionUid }) => sessionUid)).size, grants: new Set(own.map(({ grantId }) => grantId).filter(Boolean)).size };
+      await db.transaction((tx) =>
+        deviceId ? events.emit(tx, 'device.sign_ins_ended', { deviceId, ...count }) : events.emit(tx, 'account.sign_ins_ended', { accountId, ...count }),
+      );
+    }
+  }
+
+  /** Whether the phone, or the password, that has just signed in is still good; what is written before is seen by its end. */
+  async function keep(ctx: KoaContextWithOIDC, row: SignIn & { createdAt: number; expiresAt: number }, { ts, amr = [] }: Login): Promise<string | undefined> {
+    // The browser decides when it comes back with the proof, and may wait until there is a reason to refuse it.
+    if (row.deviceId) {
+      const kept = await db.transaction(async (tx) => {
+        if (!(await devices.usable(row.deviceId, tx))) return false;
+        await store.insert(row, tx);
+        return true;
+      });
+      return kept ? undefined : 'the phone that approved has been revoked';
+    }
+    await store.insert(row);
+    if (!amr.includes('pwd') || ts === undefined) return undefined;
+    const { passwordChangedAt = 0 } = ((await findAccount?.(ctx, row.accountId)) ?? {}) as WithPassword;
+    return ts < Math.floor(passwordChangedAt / 1000) ? 'the password has been changed' : undefined;
+  }
+
+  return {
+    async record(ctx, grantId = '') {
+      const { session, account, result, client } = ctx.oidc;
+      const login = result?.login as Login | undefined;
+      if (!session || !account) return;
+      // Nothing new: this session had this grant before.
+      if (!login && grantId && client && session.grantIdFor(client.clientId) === grantId) return;
+      const byPhone = session.amr?.some((method) => APPROVED_BY_PHONE.has(method)) ?? false;
+      const deviceId = login ? login.deviceId : byPhone ? await store.deviceOf(session.uid) : undefined;
+      if (!deviceId && !findAccount) return;
+      const now = clock();
+      const row = { deviceId: deviceId ?? '', sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR, grantId };
+      if (!login) return store.insert(row);
+      const refusal = await keep(ctx, row, login);
+      if (refusal === undefined) return;
+      await session.destroy();
+      throw new errors.AccessDenied(refusal);
+    },
+
+    async end(tx, owner) {
+      if ((await store.condemn(tx, owner, clock() + AFTERMATH)) === 0) return;
+      tx.afterCommit(() => {
+        const work = endAll()
+          .catch((error: unknown) => log.error({ err: error, ...owner }, 'sessions that are over did not end yet'))
+          .finally(() => underWay.delete(work));
+        underWay.add(work);
+      });
+    },
+
+    async sweep() {
+      await endAll();
+      await store.removeExpired(clock());
+    },
+
+    attach(attached) {
+      provider = attached;
+    },
+
+    async settled() {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+interface Login {
+  readonly deviceId?: string;
+  readonly amr?: readonly string[];
+  /** Epoch seconds. */
+  readonly ts?: number;
+}
+
+/** Ends a session, unless it is somebody else's by now; returns the grants given in it. */
+async function endSession(provider: Provider, uid: string, accountId: string): Promise<string[]> {
+  const session = await provider.Session.findByUid(uid);
+  if (session?.accountId !== accountId) return [];
+  await session.destroy();
+  return Object.values(session.authorizations ?? {}).flatMap(({ grantId }) => (grantId ? [grantId] : []));
+}
+
+/** Without its grant no code, refresh token or introspection is good for anything; access tokens at UserInfo neither. */
+async function endGrant({ AccessToken, AuthorizationCode, Grant, RefreshToken }: Provider, grantId: string): Promise<void> {
+  for (const model of [AccessToken, AuthorizationCode, RefreshToken]) await model.revokeByGrantId(grantId);
+  await (await Grant.find(grantId, { ignoreExpiration: true }))?.destroy();
+}
+
+const ownerOf = ({ deviceId, accountId }: SignIn) => `${deviceId} ${deviceId ? '' : accountId}`;
