@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { dialectOf } from './dialect.ts';
-import { isBusy, patience } from './sqlite.ts';
+import { isBusy, patience, worn } from './sqlite.ts';
 
 /** One step of the schema. Written with knex's schema builder alone, and never changed once released. */
 export interface Migration {
@@ -109,10 +109,10 @@ async function exclusively<T>(knex: Knex, work: (trx: Knex.Transaction) => Promi
  * a new connection.
  */
 async function abandon(knex: Knex, renew: boolean): Promise<void> {
-  const connection = (await knex.client.acquireConnection()) as { inTransaction: boolean; exec(sql: string): unknown; __knex__disposed?: string };
+  const connection = (await knex.client.acquireConnection()) as { inTransaction: boolean; exec(sql: string): unknown };
   try {
     if (connection.inTransaction) connection.exec('ROLLBACK');
-    if (renew) connection.__knex__disposed = 'busy';
+    if (renew) worn.add(connection);
   } finally {
     await knex.client.releaseConnection(connection);
   }

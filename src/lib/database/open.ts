@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import knexFactory, { type Knex } from 'knex';
 import type { Log } from '../log.ts';
-import { isBusy } from './sqlite.ts';
+import { isBusy, worn } from './sqlite.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -65,6 +65,10 @@ function libsqlClient(): typeof Knex.Client {
   return class LibsqlClient extends Dialect {
     _driver() {
       return require('libsql') as unknown;
+    }
+    // Typed as a promise, and called without waiting for one.
+    validateConnection(connection: object): never {
+      return !worn.has(connection) as never;
     }
   };
 }

@@ -26,6 +26,9 @@ interface Job {
 /** For how long another process may keep the database locked before we give up, in milliseconds. */
 const PATIENCE = 15_000;
 
+/** Connections that the pool must not hand out again. */
+export const worn = new WeakSet<object>();
+
 export function isBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)) || /database( table)? is locked/.test(String((error as Error)?.message));
 }
