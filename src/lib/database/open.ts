@@ -67,7 +67,7 @@ function libsqlClient(): typeof Knex.Client {
       return require('libsql') as unknown;
     }
     // Typed as a promise, and called without waiting for one.
-    validateConnection(connection: object): never {
+    override validateConnection(connection: object): never {
       return !worn.has(connection) as never;
     }
   };
