@@ -84,6 +84,7 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   const ofAccount = db.statement<Row>(
     `select ${COLUMNS} from tandem_devices where account_id = ? and state = 'active' order by created_at, id`,
   );
+  const overdue = db.statement<{ id: string }>(`select id from tandem_devices where state = 'pending' and pending_until < ? order by pending_until limit 100`);
   const insert = db.statement(
     `insert into tandem_devices (id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_hash, credential_key,
       credential_counter, pending_until, created_at) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -154,6 +155,11 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     /** The active devices of an account, oldest first. */
     async list(accountId: string, tx?: Transaction): Promise<DeviceRecord[]> {
       return (await ofAccount.all([accountId], tx)).map(record);
+    },
+
+    /** Some of the devices that nobody confirmed in time. */
+    async overdue(): Promise<string[]> {
+      return (await overdue.all([clock()])).map(({ id }) => id);
     },
 
     /** Inserts a pending device; false when one of its keys is a device's already. */

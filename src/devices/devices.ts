@@ -100,7 +100,10 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
     revoke: (accountId, deviceId, reason, address) => devices.revoke(accountId, deviceId, reason, address),
     liftCap: (accountId, tx) => devices.liftCap(accountId, tx),
     passkeys: origin === issuerOrigin && !ADDRESS.test(hostname) ? createPasskeySignIns({ clock, passkeys, challenges, webauthn }) : undefined,
-    sweep: () => sweeper.sweep(),
+    async sweep() {
+      await devices.endUnconfirmed();
+      return sweeper.sweep();
+    },
   };
 
   return {

@@ -116,6 +116,17 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
       });
     },
 
+    /** Ends the devices that nobody confirmed in time, so that the log tells of their end as of any other's. */
+    async endUnconfirmed(): Promise<void> {
+      for (const id of await store.overdue()) {
+        await db.transaction(async (tx) => {
+          const device = await store.lock(id, tx);
+          // Its code may have been typed at the last moment.
+          if (device && device.state !== 'active') await revoke(tx, device, 'unconfirmed', 'enrolment');
+        });
+      }
+    },
+
     /** The device ends itself; that it had ended before is as well. */
     async retire(device: Device, address?: string): Promise<void> {
       await db.transaction(async (tx) => {

@@ -157,6 +157,11 @@ onEachDatabase('enrolling a phone', (database) => {
     t.advance(5 * MINUTE + 1);
     assert.match((await browser.submit(page, 'Connect this phone', { code: confirmCode })).text, /The time is up/);
     assert.equal((await phone.status()).state, 'revoked');
+    const told = () => t.emitted.filter(({ name, payload }) => name === 'device.revoked' && payload.deviceId === phone.account.deviceId);
+    assert.equal(told().length, 0);
+    await Promise.all([t.service.sweep(), t.service.sweep()]);
+    await t.service.sweep();
+    assert.deepEqual(told().map(({ payload }) => [(payload as { reason: string }).reason, (payload as { by: string }).by]), [['unconfirmed', 'enrolment']]);
     t.advance(31 * 24 * 60 * MINUTE);
     assert.ok((await t.service.sweep()) > 0);
     assert.equal((await t.db.knex('tandem_devices').where({ state: 'pending' })).length, 0);
