@@ -19,10 +19,8 @@ onEachDatabase('attacks on a QR transaction', (database) => {
   const hundred = Array.from({ length: 100 }, (_, index) => index);
   const outcomes = async (attempts: Array<Promise<unknown>>) => {
     const settled = await Promise.allSettled(attempts);
-    return {
-      won: settled.filter(({ status }) => status === 'fulfilled').length,
-      codes: new Set(settled.flatMap((each) => (each.status === 'rejected' ? [(each.reason as { code?: string }).code ?? String(each.reason)] : []))),
-    };
+    const refusals = settled.flatMap((each) => (each.status === 'rejected' ? [(each.reason as { code?: string }).code ?? String(each.reason)] : []));
+    return { won: settled.length - refusals.length, codes: new Set(refusals), refusals };
   };
   const wrong = (code: string) => (code === '000000' ? '000001' : '000000');
 
@@ -70,10 +68,13 @@ onEachDatabase('attacks on a QR transaction', (database) => {
     it('wrong confirm codes: three are looked at', async () => {
       const { page, code, link } = await approved();
       const answers = await Promise.all(hundred.map((index) => page.post('/qr/confirm', { code: index === 99 ? code : wrong(code) })));
-      const looked = answers.filter((each) => each.json<News>().error === 'invalid_code');
+      const looked = answers.filter((each) => each.json<News>().error === 'invalid_code' || each.status === 200);
       const names = await t.eventsOf(link);
-      assert.ok(looked.length <= 3);
-      assert.equal(names.filter((name) => name === 'qr.code_missed').length, looked.length);
+      // The right one may be among the three, and then ends it.
+      const { state } = (await page.status()).json<News>();
+      if (state === 'confirmed') assert.ok(looked.length <= 3, `${looked.length} looked at`);
+      else assert.deepEqual([looked.length, state], [3, 'denied']);
+      assert.equal(names.filter((name) => name === 'qr.code_missed' || name === 'qr.confirmed').length, looked.length);
       await phoneUnlocked();
     });
 
@@ -83,10 +84,11 @@ onEachDatabase('attacks on a QR transaction', (database) => {
       const pages = await Promise.all(hundred.slice(0, 12).map(() => t.authorize(by)));
       const started = await Promise.allSettled(pages.map((page) => t.watch(by, page)));
       for (const each of started) if (each.status === 'rejected') assert.match(String(each.reason), /rate_limited/);
+      assert.ok(started.filter(({ status }) => status === 'fulfilled').length >= 3);
       const rows = (await t.knex('tandem_transactions').whereNotNull('slot').select('browser_hash')) as Array<{ browser_hash: string }>;
       const counts = new Map<string, number>();
       for (const { browser_hash: hash } of rows) counts.set(hash, (counts.get(hash) ?? 0) + 1);
-      for (const count of counts.values()) assert.ok(count <= 3, `${count} live`);
+      assert.equal(Math.max(...counts.values()), 3);
     });
   });
 
@@ -333,8 +335,8 @@ onEachDatabase('attacks on a QR transaction', (database) => {
     it('missed five times stop the phone for ten minutes, also a hundred at once', async () => {
       const { phone: guesser } = await t.person();
       const page = await t.waiting();
-      const { codes } = await outcomes(hundred.map(() => guesser.claim('BBBB-BBBB')));
-      assert.deepEqual([...codes].sort(), ['not_found', 'rate_limited']);
+      const { refusals } = await outcomes(hundred.map(() => guesser.claim('BBBB-BBBB')));
+      assert.deepEqual(refusals.sort(), [...Array<string>(5).fill('not_found'), ...Array<string>(95).fill('rate_limited')]);
       await assert.rejects(guesser.claim(page.news.user_code!), { code: 'rate_limited' });
       t.clock.advance(601_000);
       const later = await t.waiting();
