@@ -43,9 +43,12 @@ interface Waiting {
   stop: () => void;
 }
 
-/** One timer turns all frames: 5 s are cut into slots of this many milliseconds, and each page's rotations fall into one. */
-const SLOT = 250;
-const SLOTS = 20;
+/**
+ * One timer turns all frames: 5 s are cut into slots of this many milliseconds, and each page's rotations fall into one. Few enough pages
+ * in each that nobody else waits for long while they turn: a hundred of ten thousand.
+ */
+const SLOT = 50;
+const SLOTS = 100;
 
 /** News that arrives late never takes a page back. */
 const RANK: Readonly<Record<State, number>> = { pending: 0, scanned: 1, approved: 2, confirmed: 3, consumed: 4, denied: 4, cancelled: 4, expired: 4 };
