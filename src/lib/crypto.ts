@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../errors.ts';
 
 /** A secret that cannot be guessed: `bytes` random bytes (32 by default) as base64url. */
@@ -23,7 +23,7 @@ export function uuid(): string {
 }
 
 export function sha256(data: string | Uint8Array): Buffer {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }
 
 /** HMAC-SHA-256 (RFC 2104). */
