@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
-import { BUILT_IN_CLIENT } from '../oidc/built-in-client.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
 import type { AccountsService } from './accounts.ts';
 import { problemOf, register, registrationForm } from './registration.ts';
@@ -14,6 +13,7 @@ const FRESH = { maxAge: 5 * 60 };
 
 const profileBody = z.strictObject({ name: z.string().max(400) });
 const passwordBody = z.strictObject({ email: z.string().max(320).optional(), current: z.string().max(1024), password: z.string().max(1024) });
+const signOutBody = z.strictObject({ xsrf: z.string().min(1).max(200), logout: z.literal('yes') });
 const registerQuery = z.object({ uid: z.string().regex(/^[\w-]{1,64}$/).optional() });
 const doneQuery = z.object({ done: z.enum(['name', 'password']).optional() });
 
@@ -105,9 +105,8 @@ export function accountRoutes(
     redirect(ctx, '/account?done=password');
   });
 
-  // OpenID Connect RP-Initiated Logout: the provider asks, ends its session, and tells the clients that want to know.
-  route(router, { method: 'POST', path: '/account/sign-out', kind: 'form' }, async (ctx) => {
-    const query = new URLSearchParams({ client_id: BUILT_IN_CLIENT, post_logout_redirect_uri: `${issuer}/account` });
-    redirect(ctx, `/session/end?${query.toString()}`);
+  // The button has asked already, and its form bears our token.
+  route(router, { method: 'POST', path: '/account/sign-out', kind: 'form', body: signOutBody }, async (ctx, { body }) => {
+    await gate.signOut(ctx, body.xsrf);
   });
 }

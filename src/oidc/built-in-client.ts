@@ -15,7 +15,6 @@ export function builtInClient(issuer: string, jwks: JWKS | undefined): ClientMet
     response_types: ['none'],
     grant_types: [],
     redirect_uris: [returnUrl(issuer)],
-    post_logout_redirect_uris: [`${issuer}/account`],
     token_endpoint_auth_method: 'none',
     ...(alg && { id_token_signed_response_alg: alg }),
   };

@@ -80,6 +80,17 @@ export function createGate(
       return undefined;
     },
 
+    async signOut(ctx, xsrf) {
+      const session = await provider.Session.get(ctx as never);
+      // What the provider keeps once it has asked; the form then goes on to its confirmation, body and all (RFC 9110 §15.4.8).
+      if (session.accountId) {
+        session.state = { secret: xsrf };
+        await session.persist();
+      }
+      ctx.redirect(provider.urlFor(session.accountId ? 'end_session_confirm' : 'end_session_success'));
+      ctx.status = session.accountId ? 307 : 303;
+    },
+
     returnPath(ctx, state) {
       const [payload = '', mac = ''] = state?.split('.') ?? [];
       const browserId = browsers.id(ctx);

@@ -4,7 +4,6 @@ import { referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Views } from '../lib/views/views.ts';
 import { Html } from '../lib/views/html.ts';
-import { BUILT_IN_CLIENT } from './built-in-client.ts';
 
 /** The pages that the provider itself asks for, as views of ours. */
 export interface ProviderPages {
@@ -38,8 +37,7 @@ export function createProviderPages(views: Views): ProviderPages {
     async logoutSource(ctx, form) {
       const page = prepare(ctx);
       const { client } = ctx.oidc;
-      // The account page is the provider itself, and asks for nothing that its button has not said.
-      const name = client && client.clientId !== BUILT_IN_CLIENT ? (client.clientName ?? client.clientId) : '';
+      const name = client?.clientName ?? client?.clientId ?? '';
       // The form is the library's: an id, an action under the issuer, and one hidden token.
       const data = { form: new Html(form), client: name };
       views.render(page, 'oidc/logout', data, { title: views.text(page, 'oidc.logout_title') });

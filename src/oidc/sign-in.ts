@@ -34,4 +34,11 @@ export interface SignInGate {
    * request of the built-in client `tandem-account` with `response_type=none`) and back to this page, and returns undefined.
    */
   require(ctx: KoaContext, options?: { maxAge?: number; acr?: string }): Promise<SignedIn | undefined>;
+  /**
+   * Signs out at once, as the provider does when somebody confirms it at the end of a session: clients are told, grants and cookies end.
+   *
+   * @param ctx of a form that has proven to be our own, and bears the fields `logout=yes` and `xsrf`
+   * @param xsrf the value of that field
+   */
+  signOut(ctx: KoaContext, xsrf: string): Promise<void>;
 }

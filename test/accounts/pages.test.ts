@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHttpBrowser, type Page } from '../support/http-browser.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
-import { answerOf, authorizationUrl, signedInBrowser, signInAndConsent, typePassword } from '../oidc/helpers.ts';
+import { answerOf, authorizationUrl, signedInBrowser, signInAndConsent, tokensByCode, typePassword } from '../oidc/helpers.ts';
 
 const NEXT = 'another fine sentence';
 const fieldOf = (page: Page, form: string, name: string) => page.forms.find(({ id }) => id === form)?.fields.find(([each]) => each === name)?.[1];
@@ -148,17 +148,39 @@ onEachDatabase('the pages of accounts', (database) => {
     await tandem.t.accounts!.verifyPassword(person.email, NEXT);
   });
 
-  it('sign out at the provider', async () => {
+  it('sign out at the provider by one click, which ends what the session gave', async () => {
     const person = await tandem.registerAccount();
     const browser = await signedInBrowser(tandem, person);
-    const asked = await browser.submit(await browser.get(tandem.url('/account')), 'sign-out-form');
-    assert.match(asked.url, /\/session\/end/);
-    assert.match(asked.text, /You will be signed out of Tandem/);
-    const out = await browser.submit(asked, 0, { logout: 'yes' });
-    assert.ok(!out.text.includes(person.email));
+    const { json: tokens } = await tokensByCode(tandem, browser, person);
+    const userInfo = () => fetch(tandem.url('/me'), { headers: { authorization: `Bearer ${String(tokens['access_token'])}` } });
+    assert.equal((await userInfo()).status, 200);
+    const home = await browser.get(tandem.url('/account'));
+    const session = () => /_session=([^;]*)/.exec(browser.cookies.header(new URL(tandem.issuer)) ?? '')?.[1];
+    assert.ok(session());
+    const out = await browser.submit(home, 'sign-out-form');
+    assert.match(out.text, /You are signed out/);
+    assert.ok(!session());
+    assert.equal((await userInfo()).status, 401);
     const told = await tandem.t.audit.list({ accountId: person.accountId });
-    assert.ok(JSON.stringify(told).includes('account.signed_out'));
+    assert.equal(JSON.stringify(told).match(/account\.signed_out/g)?.length, 1);
     assert.match((await browser.get(tandem.url('/account'))).url, /\/interaction\//);
+    assert.match((await browser.submit(home, 'sign-out-form')).text, /You are signed out/, 'a second click on an old page ends there too');
+  });
+
+  it('sign nobody out for another site, or without the token of the page', async () => {
+    const person = await tandem.registerAccount();
+    const browser = await signedInBrowser(tandem, person);
+    const home = await browser.get(tandem.url('/account'));
+    const csrf = fieldOf(home, 'sign-out-form', 'csrf')!;
+    const attempts = [
+      await browser.submit(home, 'sign-out-form', {}, { headers: { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' } }),
+      await browser.submit(home, 'sign-out-form', { csrf: 'forged', xsrf: 'forged' }),
+      await browser.post(tandem.url('/account/sign-out'), { csrf, logout: 'yes' }),
+      await browser.post(tandem.url('/session/end/confirm'), { xsrf: csrf, logout: 'yes' }),
+      await browser.post(tandem.url('/session/end/confirm'), { xsrf: '', logout: 'yes' }),
+    ];
+    for (const [index, { status }] of attempts.entries()) assert.ok(status >= 400 && status < 500, `${index}: ${status}`);
+    assert.equal((await browser.get(tandem.url('/account'))).url, tandem.url('/account'));
   });
 
   it('remember on the browser who has signed in, and keep them in when a stranger guesses', async () => {

@@ -65,6 +65,7 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
       ctx.redirect(`${issuer}/sign-in?acr=${acr ?? ''}`);
       return Promise.resolve(undefined);
     },
+    signOut: () => Promise.reject(new Error('no page here signs out')),
   };
   const accounts = {
     find: (accountId: string) =>
