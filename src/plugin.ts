@@ -18,7 +18,7 @@ import { migrate, rollback } from './lib/database/migrate.ts';
 import { createSweeper } from './lib/database/sweeper.ts';
 import { createEvents, type EventHandlers } from './lib/events.ts';
 import { catchAll, methodNotAllowed } from './lib/http/answers.ts';
-import { createHttp } from './lib/http/http.ts';
+import { createHttp, type Http } from './lib/http/http.ts';
 import { createKeyRing } from './lib/key-ring.ts';
 import { createLimits } from './lib/limits.ts';
 import { silentLog, type Log } from './lib/log.ts';
@@ -189,10 +189,9 @@ export function tandem(options: TandemOptions): Tandem {
     rollback: () => rollback(options.db, migrations),
     configure: (configuration) => oidc.configure(configuration),
     attach(provider) {
-      const around = oidc.attach(provider);
-      if (accounts) around.push(tellSignOuts(accounts));
+      const [pin, mend] = oidc.attach(provider);
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
-      return compose([...around, onOurPaths(router, [http.middleware, http.views.assets, router.routes() as unknown as Middleware, methodNotAllowed()])]);
+      return compose([pin, ourPaths(router, http), mend, ...(accounts ? [tellSignOuts(accounts)] : [])]);
     },
     catchAll: () => compose([http.middleware, catchAll()]),
     accounts,
@@ -223,18 +222,30 @@ function createContext({ db: knex, secrets, on, clock = systemClock, log = silen
   return { issuer, db, clock, log, keyRing: createKeyRing(secrets.encryption), limits: createLimits({ db, clock }), events };
 }
 
-/** Runs `stack` where the first segment of the path is one of ours; tokens need not look through every page for theirs. */
-function onOurPaths(router: Router, stack: readonly Middleware[]): Middleware {
+/**
+ * Answers the paths that are ours by their first segment, each with the routes below it alone: neither tokens nor polls look through
+ * every page for theirs.
+ */
+function ourPaths(router: Router, http: Http): Middleware {
   const first = (path: string) => path.split('/', 2)[1] ?? '';
-  const ours = new Set(['assets', ...router.stack.map(({ path }) => first(String(path)))]);
-  const run = compose(stack);
-  return (ctx, next) => (ours.has(first(ctx.path)) ? run(ctx, next) : next());
+  const routers = new Map<string, Router>();
+  for (const layer of router.stack) {
+    const segment = first(String(layer.path));
+    const below = routers.get(segment) ?? new Router();
+    below.stack.push(layer);
+    routers.set(segment, below);
+  }
+  const ours = new Map<string, Middleware>([['assets', http.views.assets]]);
+  for (const [segment, below] of routers) ours.set(segment, compose([http.middleware, below.routes() as unknown as Middleware, methodNotAllowed()]));
+  return (ctx, next) => (ours.get(first(ctx.path)) ?? pass)(ctx, next);
 }
+
+const pass: Middleware = (_ctx, next) => next();
 
 /** One middleware of several, put together once. */
 function compose(stack: readonly Middleware[]): Middleware {
   return stack.reduceRight<Middleware>(
     (rest, each) => (ctx, next) => each(ctx, async () => rest(ctx, next)),
-    (_ctx, next) => next(),
+    pass,
   );
 }

@@ -71,8 +71,12 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       );
     },
 
-    /** Makes `provider` the one that interactions and sessions are of, and returns what goes around its requests. */
-    attach(provider: Provider): Middleware[] {
+    /**
+     * Makes `provider` the one that interactions and sessions are of.
+     *
+     * @returns what goes before every request, and what goes around those that the provider answers
+     */
+    attach(provider: Provider): [pin: Middleware, mend: Middleware] {
       adjustContext(provider);
       ledger.attach(provider);
       attached.provider = provider;
