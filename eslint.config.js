@@ -122,7 +122,9 @@ export default tseslint.config(
       'no-restricted-properties': [
         'error',
         { object: 'Date', property: 'now', message: 'the time comes from context.clock' },
+        ...['randomUUID', 'getRandomValues'].map((property) => ({ property, message: 'randomness comes from lib/crypto' })),
         { object: 'Math', property: 'random', message: 'randomness comes from lib/crypto' },
+        { property: 'knex', message: 'stores prepare their statements with db.statement()' },
         { object: 'process', property: 'env', message: 'settings are read in server/ alone' },
       ],
       'no-restricted-syntax': ['error', { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'the time comes from context.clock' }],
