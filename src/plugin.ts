@@ -108,7 +108,8 @@ export function tandem(options: TandemOptions): Tandem {
   const accountsFeature = feature<AccountsFeature>('accounts');
   const qrFeature = feature<QrFeature>('qr');
 
-  const http = createHttp(context, { theme: options.theme });
+  const home = accountsFeature ? '/account' : qrFeature && '/account/devices';
+  const http = createHttp(context, { theme: options.theme, accountPage: home });
   const keys = createKeys(context, options.keys);
   let keySet: KeySet | undefined;
   const sweepers: Array<() => Promise<unknown>> = [];
@@ -124,6 +125,7 @@ export function tandem(options: TandemOptions): Tandem {
     resources,
     adapter: createAdapter(context),
     findAccount: accounts?.findAccount,
+    home: home ?? '/account',
     devices: { usable: async (deviceId, tx) => devices?.service.usable(deviceId, tx) },
     keys() {
       if (!keySet) throw new Error('await migrate() before configure(): it loads the keys');

@@ -25,15 +25,16 @@ export interface OidcOptions {
   /** Tandem's own accounts, where they are on. */
   readonly findAccount: FindAccount | undefined;
   readonly devices: UsableDevices;
+  /** Path of the account's pages. */
+  readonly home: string;
 }
 
 /** Creates the room around the provider: its configuration, its pages, and what other rooms need of it. */
-export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices }: OidcOptions) {
+export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices, home }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
   const ledger = createLedger(context, { devices, findAccount });
   const pages = createProviderPages(http.views);
-  const home = findAccount ? '/account' : '/account/devices';
   const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate } = {};
   const interactions = late(() => attached.interactions);
   const gate = late(() => attached.gate);

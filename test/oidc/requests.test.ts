@@ -360,6 +360,14 @@ onEachDatabase('authorization requests', (database) => {
       assert.match(page.body, /<html lang="de">/);
     });
 
+    it('lead on to the account where they are no one’s way back', async () => {
+      const browser = createHttpBrowser();
+      for (const path of ['/auth?client_id=nobody', '/session/end/success', '/interaction/none']) {
+        const page = await browser.get(tandem.url(path));
+        assert.ok(page.links.includes(tandem.url('/account')), `${path}: ${page.links.join(' ')}`);
+      }
+    });
+
     it('submit themselves only by the script that the policy names', async () => {
       const page = await createHttpBrowser().get(tandem.url('/session/end'));
       assert.match(page.headers['content-security-policy'] as string, /script-src 'self' 'sha256-/);

@@ -46,6 +46,11 @@ onEachDatabase('a foreign provider', (database) => {
         assert.equal(done.url, host.url('/account/devices?done=added'));
       });
 
+      it('leads to its phones where there is no page of the account', async () => {
+        const page = await createHttpBrowser().get(host.url('/auth?client_id=nobody'));
+        assert.ok(page.links.includes(host.url('/account/devices')), page.links.join(' '));
+      });
+
       it('signs in by QR, with its own account, keys and client', async () => {
         const browser = createHttpBrowser();
         const back = await qrSignIn(browser, await browser.get(authorizationUrl()));

@@ -28,13 +28,13 @@ export interface Http {
  */
 export function createHttp(
   context: Pick<Context, 'issuer' | 'keyRing' | 'log'>,
-  { theme }: { theme?: Theme | undefined } = {},
+  { theme, accountPage }: { theme?: Theme | undefined; accountPage?: string | undefined } = {},
 ): Http {
   const { issuer, log } = context;
   const browsers = createBrowsers(context);
   const csrf = createCsrf(context, browsers);
   const streams = createStreams();
-  const views = createViews({ issuer, theme, log, csrf: csrf.token });
+  const views = createViews({ issuer, theme, accountPage, log, csrf: csrf.token });
   const services = { issuer, log, browsers, csrf, streams, views };
   return {
     browsers,

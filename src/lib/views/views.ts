@@ -57,16 +57,19 @@ const UI_LOCALES = Symbol('tandem.ui_locales');
  * throws, so that a misspelt name shows in the first test:
  *
  * `t(key, params?)` words · `lang` · `csrf` token for the hidden field · `url(path)` under the issuer · `asset(name)` ·
- * `link(url)` an http(s) URL from outside, made safe for `href` · `partial(view, data)` · `site` name · `logo`.
+ * `link(url)` an http(s) URL from outside, made safe for `href` · `partial(view, data)` · `site` name · `logo` ·
+ * `accountPage` the path of the account's pages, where there are any.
  */
 export function createViews({
   issuer,
   theme = {},
+  accountPage,
   log,
   csrf,
 }: {
   issuer: string;
   theme?: Theme | undefined;
+  accountPage?: string | undefined;
   log?: Log;
   csrf?: (ctx: KoaContext) => string;
 }): Views {
@@ -102,6 +105,7 @@ export function createViews({
       partial: (view: string, inner: Data = {}) => partial(ctx, view, inner),
       site,
       logo: theme.logo,
+      accountPage,
       get lang() {
         return language(ctx);
       },
