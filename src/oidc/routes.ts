@@ -12,6 +12,8 @@ import type { Panel, SignInMethod } from './sign-in.ts';
 /** The strongest class that each method can give; a method that is not listed may give any. */
 const REACH: Readonly<Record<string, string>> = { password: ACR.one, qr: ACR.twoQr };
 
+const ACCOUNT = '/account';
+
 /** Pages that a sign-in method may have to show again. */
 export interface OidcPages {
   /** The sign-in page with the panels of all methods; `status` 200 unless told otherwise. */
@@ -45,6 +47,14 @@ export function oidcRoutes(
     const unmet = details.prompt.name === STEP_UP && details.prompt.details['essential'] === true;
     await interactions.deny(ctx, details, 'the end-user ended the request', unmet ? 'unmet_authentication_requirements' : 'access_denied');
   });
+
+  // Where the account is a host's own, its phones are all there is of it here.
+  if (home !== ACCOUNT) {
+    route(router, { method: 'GET', path: ACCOUNT, kind: 'page' }, async (ctx) => {
+      ctx.redirect(servicesOf(ctx).issuer + home);
+      ctx.status = 303;
+    });
+  }
 
   const returned = z.object({ state: z.string().max(4096).optional(), error: z.string().max(200).optional() });
   route(router, { method: 'GET', path: '/account/return', kind: 'page', query: returned }, async (ctx, { query }) => {

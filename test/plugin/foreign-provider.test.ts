@@ -49,6 +49,8 @@ onEachDatabase('a foreign provider', (database) => {
       it('leads to its phones where there is no page of the account', async () => {
         const page = await createHttpBrowser().get(host.url('/auth?client_id=nobody'));
         assert.ok(page.links.includes(host.url('/account/devices')), page.links.join(' '));
+        const account = await createHttpBrowser().get(host.url('/account'), { follow: false });
+        assert.deepEqual([account.status, account.headers.location], [303, host.url('/account/devices')]);
       });
 
       it('signs in by QR, with its own account, keys and client', async () => {
