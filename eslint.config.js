@@ -127,7 +127,11 @@ export default tseslint.config(
         { property: 'knex', message: 'stores prepare their statements with db.statement()' },
         { object: 'process', property: 'env', message: 'settings are read in server/ alone' },
       ],
-      'no-restricted-syntax': ['error', { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'the time comes from context.clock' }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'the time comes from context.clock' },
+        { selector: "CallExpression[callee.object.name='log'] > ObjectExpression > Property[key.name='error']", message: 'pino reads an error from `err` alone' },
+      ],
     },
   },
   { files: ['src/lib/clock.ts'], rules: { 'no-restricted-properties': 'off' } },

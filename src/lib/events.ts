@@ -46,7 +46,7 @@ export function createEvents({ clock, log, on = {} }: { clock: () => number; log
     try {
       await handler?.(event.payload);
     } catch (error) {
-      log.error({ error, event: event.name }, 'an event handler failed');
+      log.error({ err: error, event: event.name }, 'an event handler failed');
     }
   }
 

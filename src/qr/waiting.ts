@@ -107,7 +107,7 @@ export function createWaitingPages(service: QrService, { clock, log }: Pick<Cont
 
   function complain(page: Waiting, error: unknown) {
     // A page that has gone, as when the process ends, misses nothing.
-    if (!page.closed) log.warn({ error }, 'could not look after a waiting QR page');
+    if (!page.closed) log.warn({ err: error }, 'could not look after a waiting QR page');
   }
 
   function hear(page: Waiting, change: Change) {

@@ -43,7 +43,7 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
     try {
       for (const change of await changes(clock() - lookBack)) tell(change);
     } catch (error) {
-      log.warn({ error }, 'could not ask for changed QR transactions');
+      log.warn({ err: error }, 'could not ask for changed QR transactions');
     } finally {
       asking = false;
     }
@@ -58,7 +58,7 @@ export function createWakeups({ db, clock, log }: Pick<Context, 'db' | 'clock' |
         if (!live) timer = setInterval(() => void ask(), ASK_EVERY).unref();
       },
       (error: unknown) => {
-        log.error({ error }, 'could not subscribe to QR transactions; asking for them instead');
+        log.error({ err: error }, 'could not subscribe to QR transactions; asking for them instead');
         timer = setInterval(() => void ask(), ASK_EVERY).unref();
       },
     );

@@ -106,7 +106,7 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       provider.proxy = config.trustedProxies > 0;
       provider.maxIpsCount = config.trustedProxies;
       // What is left for Koa to tell: answers that broke off on their way.
-      (provider as EventEmitter).on('error', (error: Error) => log.error({ error }, 'an answer broke off'));
+      (provider as EventEmitter).on('error', (error: Error) => log.error({ err: error }, 'an answer broke off'));
       if (config.production && issuer.startsWith('https:')) provider.use(strictTransport);
       provider.use(t.catchAll());
       provider.use(home(issuer));
@@ -122,7 +122,7 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
       return true;
     }
     const timer = setInterval(() => {
-      refreshKeys().catch((error: unknown) => log.error({ error }, 'could not look for rotated keys; trying again in a minute'));
+      refreshKeys().catch((error: unknown) => log.error({ err: error }, 'could not look for rotated keys; trying again in a minute'));
     }, KEYS_INTERVAL);
     opened.push(async () => clearInterval(timer));
 

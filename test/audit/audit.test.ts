@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
+import { pino } from 'pino';
 import { audit as migration } from '../../migrations/008_audit.ts';
 import { createAudit, type AuditService } from '../../src/audit/audit.ts';
 import { createDatabase, type Database } from '../../src/lib/database/database.ts';
 import { migrate } from '../../src/lib/database/migrate.ts';
 import { createEvents, type Events } from '../../src/lib/events.ts';
-import { silentLog } from '../../src/lib/log.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
 declare module '../../src/lib/events.ts' {
@@ -21,6 +21,7 @@ onEachDatabase('the audit log', (database) => {
   let audit: AuditService;
   let now = 1_700_000_000_000;
   const told: string[] = [];
+  const logged: string[] = [];
 
   before(async () => {
     const knex = await database.open();
@@ -28,7 +29,8 @@ onEachDatabase('the audit log', (database) => {
     db = createDatabase(knex);
     events = createEvents({
       clock: () => now,
-      log: silentLog,
+      // As a host hands in its own.
+      log: pino({}, { write: (line) => void logged.push(line) }),
       on: {
         'test.happened': ({ detail }) => {
           told.push(detail);
@@ -62,6 +64,7 @@ onEachDatabase('the audit log', (database) => {
       assert.deepEqual(told, []);
     });
     assert.deepEqual(told, ['one']);
+    assert.match(logged.at(-1)!, /a host’s mistake/);
     assert.equal((await audit.list()).events.length, 1);
   });
 

@@ -75,7 +75,7 @@ export function createSweeper({ db, clock, log }: { db: Database; clock: Clock; 
     timer = setTimeout(
       () => {
         sweep()
-          .catch((error: unknown) => log.error({ error }, 'sweeping expired rows failed'))
+          .catch((error: unknown) => log.error({ err: error }, 'sweeping expired rows failed'))
           .finally(schedule);
       },
       INTERVAL * (0.9 + 0.2 * (performance.now() % 1)),
