@@ -99,6 +99,9 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   const revoke = db.statement(
     `update tandem_devices set state = 'revoked', revoked_at = ?, revoked_reason = ? where id = ? and state <> 'revoked'`,
   );
+  const lostUnproven = db.statement<{ id: string }>(
+    `select id from tandem_devices where account_id = ? and revoked_reason = 'lost-unproven' and revoked_at > ? limit 1`,
+  );
   const uncap = db.statement(`update tandem_devices set capped_until = null where account_id = ? and capped_until is not null`);
   const advance = db.statement(`update tandem_devices set credential_counter = ? where id = ? and credential_counter < ?`);
   const touch = db.statement(`update tandem_devices set last_used_at = ? where id = ?`);
@@ -196,9 +199,14 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
       return (await rename.run([name, id, accountId], tx)) === 1;
     },
 
-    /** False when it was revoked before. */
-    async revoke(id: string, reason: RevocationReason, tx: Transaction): Promise<boolean> {
+    /** False when it was revoked before. `lost-unproven`: reported by a sign-in that could not have added a phone. */
+    async revoke(id: string, reason: RevocationReason | 'lost-unproven', tx: Transaction): Promise<boolean> {
       return (await revoke.run([clock(), reason, id], tx)) === 1;
+    },
+
+    /** Whether a device of the account was reported lost after `since` by a sign-in that could not have added one. */
+    async lostUnproven(accountId: string, since: number, tx: Transaction): Promise<boolean> {
+      return (await lostUnproven.get([accountId, since], tx)) !== undefined;
     },
 
     async uncap(accountId: string, tx: Transaction): Promise<void> {

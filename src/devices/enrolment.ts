@@ -180,10 +180,10 @@ export function createEnrolmentService(
         const { accountId, deviceId = '', acr } = enrolment;
         if (codeKeys.some((key) => equal(codeHash(key, id, code), enrolment.codeHash ?? ''))) {
           await store.end(id, 'confirmed', tx);
-          const { cappedUntil } = await devices.activate(tx, { id: deviceId, accountId }, acr);
+          const { cappedUntil, afterUnprovenLoss } = await devices.activate(tx, { id: deviceId, accountId }, acr);
           const device = await devices.usable(deviceId, tx);
           await events.emit(tx, 'device.confirmed', {
-            enrolmentId: id, deviceId, accountId, cappedUntil, name: device?.name ?? '', userVerifying: device?.userVerifying ?? false, address,
+            enrolmentId: id, deviceId, accountId, cappedUntil, afterUnprovenLoss, name: device?.name ?? '', userVerifying: device?.userVerifying ?? false, address,
           });
           return { deviceId };
         }

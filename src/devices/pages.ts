@@ -11,7 +11,7 @@ import { Html } from '../lib/views/html.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
 import type { EnrolmentService, EnrolmentStatus } from './enrolment.ts';
-import { deviceName } from './service.ts';
+import { deviceName, UNPROVEN_CAP_MS } from './service.ts';
 import type { DeviceService } from './service.ts';
 
 /** How old a sign-in may be to add or remove a phone, in seconds. */
@@ -92,12 +92,17 @@ export function devicePages(
     to(ctx, signedIn ? `${LIST}?done=renamed` : LIST);
   });
 
-  route(router, { method: 'GET', path: `${LIST}/:id/remove`, kind: 'page' }, async (ctx) => {
+  const proof = z.object({ proof: z.literal('phone').optional() });
+  route(router, { method: 'GET', path: `${LIST}/:id/remove`, kind: 'page', query: proof }, async (ctx, { query }) => {
     const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
     if (!signedIn) return;
     const device = await devices.find(signedIn.accountId, ctx.params['id'] ?? '');
+    const acr = await devices.requirement(signedIn.accountId);
+    const proven = devices.meets(signedIn.acr, acr);
+    if (query.proof && !proven && acr !== undefined) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr }));
     const action = `${LIST}/${device.id}/remove`;
-    views.render(ctx, 'devices/remove', { device, action, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
+    const days = UNPROVEN_CAP_MS / (24 * 3_600_000);
+    views.render(ctx, 'devices/remove', { device, action, proven, days, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
   });
 
   const removal = z.strictObject({ reason: z.enum(['retired', 'lost']) });
@@ -105,12 +110,13 @@ export function devicePages(
     const id = ctx.params['id'] ?? '';
     const signedIn = await poster(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
     if (!signedIn) return;
-    await devices.revoke(signedIn.accountId, id, body.reason, ctx.ip);
+    const { accountId, acr } = signedIn;
+    if (body.reason === 'retired' && !devices.meets(acr, await devices.requirement(accountId))) return to(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
+    await devices.revoke(accountId, id, body.reason, ctx.ip, { acr });
     to(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
   });
 
   // Where a phone must vouch for the next one, that is said first: the sign-in page that follows cannot know why.
-  const proof = z.object({ proof: z.literal('phone').optional() });
   route(router, { method: 'GET', path: ADD, kind: 'page', query: proof }, async (ctx, { query }) => {
     const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
     if (!signedIn) return;

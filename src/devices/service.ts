@@ -7,6 +7,11 @@ import type { RevocationReason } from './events.ts';
 
 /** How long a device counts as level 1 at most, where nothing stronger than a password vouched for it, in milliseconds. */
 export const CAP_MS = 24 * 3_600_000;
+/**
+ * The same for a first phone where those before were reported lost, no longer ago than this, by a sign-in that could not have added one:
+ * a password is then all that stands behind it, and the owner of the phones before needs the time to notice.
+ */
+export const UNPROVEN_CAP_MS = 7 * CAP_MS;
 const LEVEL_2 = 'urn:tandem:acr:2';
 const PRESENCE = 'urn:tandem:acr:1:qr';
 
@@ -33,10 +38,17 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     return publicDevice(device);
   }
 
-  /** Revokes in `tx`; false when it was revoked before. */
-  async function revoke(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, reason: RevocationReason, by: 'account' | 'device' | 'enrolment', address?: string) {
-    if (!(await store.revoke(device.id, reason, tx))) return false;
-    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address });
+  /** Revokes in `tx`; false when it was revoked before. `proven` where the account does it: by a sign-in that could also add a phone. */
+  async function revoke(
+    tx: Transaction,
+    device: Pick<Device, 'id' | 'accountId'>,
+    reason: RevocationReason,
+    by: 'account' | 'device' | 'enrolment',
+    address?: string,
+    proven?: boolean,
+  ) {
+    if (!(await store.revoke(device.id, reason === 'lost' && proven === false ? 'lost-unproven' : reason, tx))) return false;
+    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(proven !== undefined && { proven }) });
     return true;
   }
 
@@ -67,7 +79,7 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     },
 
     /**
-     * What a sign-in must have proven before the account may enrol a further device: level 2 once a device of its own can
+     * What a sign-in must have proven before the account may enrol a further device, or put one away: level 2 once a device of its own can
      * prove that, until then that device's presence. Undefined while the account has no device.
      */
     async requirement(accountId: string): Promise<string | undefined> {
@@ -83,16 +95,19 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
 
     /**
      * A pending device becomes active. Where it is the account's first, or the sign-in that asked for it was below
-     * level 2, it counts as level 1 for {@link CAP_MS}: time for the notice to be read by whose account it really is.
+     * level 2, it counts as level 1 for {@link CAP_MS}: time for the notice to be read by whose account it really is. For
+     * {@link UNPROVEN_CAP_MS} where no phone vouched for the end of those before; nor does it count sooner than one that may vouch for it.
      *
      * @throws AppError `conflict` when the account has got a phone since, which that sign-in cannot vouch beside
      */
-    async activate(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, acr: string | undefined): Promise<{ cappedUntil: number | undefined }> {
+    async activate(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, acr: string | undefined): Promise<{ cappedUntil: number | undefined; afterUnprovenLoss: boolean }> {
       const others = await store.list(device.accountId, tx);
       if (!meets(acr, requirementOf(others))) throw new AppError('conflict', 'another phone has been connected since; it must vouch for this one');
-      const cappedUntil = others.length === 0 || !isLevel2(acr) ? clock() + CAP_MS : undefined;
+      const afterUnprovenLoss = others.length === 0 && (await store.lostUnproven(device.accountId, clock() - UNPROVEN_CAP_MS, tx));
+      const cap = clock() + (afterUnprovenLoss ? UNPROVEN_CAP_MS : CAP_MS);
+      const cappedUntil = others.length === 0 || !isLevel2(acr) ? Math.max(cap, ...others.map((other) => other.cappedUntil ?? 0)) : undefined;
       if (!(await store.activate(device.id, cappedUntil, tx))) throw new AppError('device_revoked', 'this device no longer waits for its code');
-      return { cappedUntil };
+      return { cappedUntil, afterUnprovenLoss };
     },
 
     /** The account has proven another factor: its devices count in full from now on. */
@@ -107,11 +122,19 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
       });
     },
 
-    /** Ends a device. `retired` leaves the grants that it made, `lost` ends them. @throws AppError `not_found` */
-    async revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device> {
+    /**
+     * Ends a device. `retired` leaves the grants that it made, `lost` ends them. A person without the phone must be able to say that it
+     * is lost; to put it away takes what adding one takes, or whoever has the password would do so, and add their own as a first one.
+     *
+     * @param signIn the sign-in that asks; without it the caller has made sure who does
+     * @throws AppError `not_found`; `access_denied` where `signIn` is too weak to put a phone away
+     */
+    async revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string, signIn?: { acr: string | undefined }): Promise<Device> {
       return await db.transaction(async (tx) => {
         const device = await own(accountId, deviceId, tx);
-        if (!(await revoke(tx, device, reason, 'account', address))) throw new AppError('not_found', 'there is no such device');
+        const proven = !signIn || meets(signIn.acr, requirementOf(await store.list(accountId, tx)));
+        if (reason === 'retired' && !proven) throw new AppError('access_denied', 'a phone of the account must vouch for this');
+        if (!(await revoke(tx, device, reason, 'account', address, proven))) throw new AppError('not_found', 'there is no such device');
         return device;
       });
     },

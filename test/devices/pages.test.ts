@@ -55,8 +55,8 @@ onEachDatabase('the pages of an account’s phones', (database) => {
   ] as const) {
     it(`ends a phone that is ${reason}, once the person has confirmed it`, async () => {
       const account = someone();
-      const browser = t.browser(account);
-      const phone = await t.enrolled({ by: browser });
+      const phone = await t.enrolled({ by: t.browser(account) });
+      const browser = t.browser(account, { acr: 'urn:tandem:acr:1:qr' });
       const [device] = await t.service.list(account);
       const url = `${list()}/${device?.id}/remove`;
       assert.ok((await browser.get(list())).links.includes(url));

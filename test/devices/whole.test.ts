@@ -6,6 +6,7 @@ import { startTandem } from '../support/tandem.ts';
 import type { TestTandem } from '../support/tandem.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
 import type { VirtualPhone } from '../support/virtual-phone.ts';
+import { authorizationUrl } from '../oidc/helpers.ts';
 import { linkOf } from './harness.ts';
 
 onEachDatabase('phones at a whole provider', (database) => {
@@ -94,6 +95,79 @@ onEachDatabase('phones at a whole provider', (database) => {
     assert.match((await desk.get(t.url('/account/devices'))).text, /No phone is connected/);
     assert.match((await elsewhere.get(t.url('/account/devices'))).url, /\/interaction\//);
     assert.equal((await phone.status()).state, 'revoked');
+  });
+
+  const removalOf = async (by: HttpBrowser) => await by.get((await by.get(t.url('/account/devices'))).links.find((href) => href.endsWith('/remove'))!);
+  const rowsOf = async (accountId: string, name: string) =>
+    ((await t.knex('tandem_events').where({ account_id: accountId, name }).orderBy('id')) as Array<{ data: string }>).map(({ data }) => JSON.parse(data) as Record<string, unknown>);
+
+  it('gives whoever has the password alone no phone of level 2 in place of the owner’s, for a week', async () => {
+    const { accountId, email, password } = await t.registerAccount();
+    const desk = browser();
+    const owners = createVirtualPhone({ issuer: t.issuer, clock: t.clock, userVerifying: true });
+    await enrol(desk, await desk.submit(await add(desk), '/password', { email, password }), owners);
+    t.clock.advance(25 * 3_600_000);
+
+    const thief = browser();
+    assert.match((await thief.submit(await add(thief), '/password', { email, password })).text, /Confirm with a phone that you have/);
+    const removal = await removalOf(thief);
+    assert.ok(!removal.body.includes('value="retired"'));
+    const refused = await thief.submit(removal, 'This phone is lost', { reason: 'retired' });
+    assert.match(refused.url, /\/remove$/);
+    assert.equal((await owners.status()).state, 'active');
+
+    assert.match(removal.text, /7 days/);
+    assert.match((await thief.submit(removal, 'This phone is lost')).text, /locked out/);
+    assert.deepEqual((await rowsOf(accountId, 'device.revoked')).map(({ reason, proven }) => ({ reason, proven })), [{ reason: 'lost', proven: false }]);
+    const first = createVirtualPhone({ issuer: t.issuer, clock: t.clock, userVerifying: true });
+    assert.match((await enrol(thief, await add(thief), first)).text, /Your phone is connected/);
+    const confirmed = (await rowsOf(accountId, 'device.confirmed')).at(-1)!;
+    assert.equal(confirmed['afterUnprovenLoss'], true);
+    assert.ok(Number(confirmed['cappedUntil']) > t.clock() + 6.9 * 24 * 3_600_000);
+
+    // What the thief's phone vouches for counts no sooner than it does.
+    const again = browser();
+    const asked = await again.submit(await add(again), '/password', { email, password });
+    const proven = await scan(again, await again.get(asked.links.find((href) => href.includes('proof=phone'))!), first);
+    const second = createVirtualPhone({ issuer: t.issuer, clock: t.clock, userVerifying: true });
+    assert.match((await enrol(again, proven, second)).text, /Your phone is connected/);
+
+    const strong = async (phone: VirtualPhone) => {
+      const by = browser();
+      return await approve(by, await by.get(authorizationUrl(t, { acr_values: 'urn:tandem:acr:2' })), phone);
+    };
+    t.clock.advance(6.9 * 24 * 3_600_000);
+    for (const phone of [first, second]) await assert.rejects(strong(phone), { code: 'uv_required' });
+    t.clock.advance(0.2 * 24 * 3_600_000);
+    for (const phone of [first, second]) assert.ok(await strong(phone));
+  });
+
+  it('lets a phone that vouches for its own removal be followed by a first one as ever', async () => {
+    const { accountId, email, password } = await t.registerAccount();
+    const desk = browser();
+    const phone = createVirtualPhone({ issuer: t.issuer, clock: t.clock });
+    await enrol(desk, await desk.submit(await add(desk), '/password', { email, password }), phone);
+    const removal = await removalOf(desk);
+    const signIn = await desk.get(removal.links.find((href) => href.includes('proof=phone'))!);
+    const back = await scan(desk, signIn, phone);
+    assert.match(back.url, /\/remove\?proof=phone$/);
+    assert.match((await desk.submit(back, 'Remove this phone')).text, /The phone is removed/);
+    assert.deepEqual((await rowsOf(accountId, 'device.revoked')).map(({ reason, proven }) => ({ reason, proven })), [{ reason: 'retired', proven: true }]);
+    await enrol(desk, await add(desk), createVirtualPhone({ issuer: t.issuer, clock: t.clock }));
+    const [, confirmed] = await rowsOf(accountId, 'device.confirmed');
+    assert.equal(confirmed!['afterUnprovenLoss'], false);
+    assert.ok(Number(confirmed!['cappedUntil']) <= t.clock() + 24 * 3_600_000);
+  });
+
+  it('counts a first phone for a day again once a week has passed since the report', async () => {
+    const { accountId, email, password } = await t.registerAccount();
+    const desk = browser();
+    await enrol(desk, await desk.submit(await add(desk), '/password', { email, password }), createVirtualPhone({ issuer: t.issuer, clock: t.clock }));
+    await desk.submit(await removalOf(desk), 'This phone is lost');
+    t.clock.advance(7 * 24 * 3_600_000 + 1000);
+    const later = browser();
+    await enrol(later, await later.submit(await add(later), '/password', { email, password }), createVirtualPhone({ issuer: t.issuer, clock: t.clock }));
+    assert.equal((await rowsOf(accountId, 'device.confirmed'))[1]!['afterUnprovenLoss'], false);
   });
 
   it('signs nobody in by an approval that a lost phone gave before, however late the browser comes back', async () => {

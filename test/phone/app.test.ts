@@ -291,7 +291,7 @@ describe('the phone web app', function () {
     await enrol(page);
     const list = await desktop.browser.get(tandem.url('/account/devices'));
     const removal = list.links.find((link) => link.endsWith('/remove')) ?? '';
-    await desktop.browser.submit(await desktop.browser.get(removal), '/remove', { reason: 'retired' });
+    await desktop.browser.submit(await desktop.browser.get(removal), '/remove', { reason: 'lost' });
     await page.goto(tandem.url('/phone'));
     await heading(page, 'Set up this phone');
   });
