@@ -41,9 +41,12 @@ describe('the QR panel in Chromium', function () {
     await page.goto(request());
     await fine(page, 'pending');
     assert.match(await said(), /QR code is shown/);
+    const cancels = page.getByRole('button', { name: /cancel/i });
+    assert.deepEqual(await cancels.allInnerTexts(), ['Cancel and return to Single Page']);
 
     const claimed = await phone.claim(await link(page));
     await fine(page, 'scanned');
+    assert.equal(await cancels.count(), 2);
     assert.match(await said(), /Approve or deny/);
     const { confirmCode } = await phone.decide(claimed, 'approve');
     await fine(page, 'approved');

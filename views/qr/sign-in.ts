@@ -147,7 +147,8 @@ function panel(root: HTMLElement) {
       return find<HTMLFormElement>('[data-redeem]')?.submit();
     }
     if (!isLive(news.state)) return end(endingOf(news));
-    show(news.state, { cancel: true });
+    // Before a phone has scanned there is nothing to cancel here, and the page's own way back stands below.
+    show(news.state, { cancel: news.state !== 'pending' });
     tick();
   }
 
