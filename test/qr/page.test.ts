@@ -118,7 +118,11 @@ describe('the QR panel in Chromium', function () {
     await page.locator('[data-qr][data-state="pending"]').waitFor();
     const app = page.getByRole('link', { name: 'Open in the app' });
     assert.equal(await app.getAttribute('href'), await link(page));
-    assert.equal(await page.locator('[data-code]').isVisible(), false);
+    assert.match(await page.locator('[data-live]').innerText(), /You are on your phone/);
+    const folded = ['[data-code]', '.qr-ring', '[data-user-code]'];
+    for (const part of folded) assert.equal(await page.locator(part).isVisible(), false, part);
+    await page.locator('[data-qr] summary').click();
+    for (const part of folded) assert.equal(await page.locator(part).isVisible(), true, part);
     await context.close();
   });
 });
