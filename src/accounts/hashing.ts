@@ -9,7 +9,7 @@ export interface HashingCost {
 }
 
 /** The first choice of the OWASP Password Storage Cheat Sheet that fits many sign-ins at once: 19 MiB, two passes. */
-export const DEFAULT_COST: HashingCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const DEFAULT_COST: HashingCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Argon2id; the library's enum of the same name is empty at run time. */
 const ARGON2ID = 2;

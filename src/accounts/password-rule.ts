@@ -8,9 +8,9 @@ import { normalise } from './hashing.ts';
  * ten tries, and refused when it is common: 10 keeps out what such tries would find, and few people give up on it.
  * Whoever must meet the letter of the standard sets 15.
  */
-export const DEFAULT_MIN_LENGTH = 10;
+const DEFAULT_MIN_LENGTH = 10;
 /** The longest, in code points: enough for any sentence, and a bound on the work of hashing it. */
-export const MAX_LENGTH = 128;
+const MAX_LENGTH = 128;
 
 /** Why a password is refused; a key of the pages' words. */
 export type PasswordProblem = 'too_short' | 'too_long' | 'common' | 'personal';

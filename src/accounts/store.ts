@@ -38,8 +38,6 @@ const mapRow = (row: Row): AccountRecord => ({
   passwordHash: row.password_hash,
 });
 
-export type AccountStore = ReturnType<typeof createAccountStore>;
-
 export function createAccountStore(db: Database) {
   const insert = db.statement(
     `INSERT INTO tandem_accounts (email_key, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,

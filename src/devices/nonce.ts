@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts';
 import { base64url, equal, hmac, randomToken } from '../lib/crypto.ts';
 
 /** How long a phone may use a nonce, in seconds. */
-export const NONCE_SECONDS = 120;
+const NONCE_SECONDS = 120;
 
 /** Nonces that no table keeps: each carries its time and a MAC. That one is used once is the work of a unique row. */
 export interface Nonces {

@@ -10,7 +10,7 @@ import type { Nonces } from './nonce.ts';
 import type { WebAuthn } from './webauthn.ts';
 
 /** How long before its `exp` a call may have been signed, in seconds. */
-export const MAX_LIFETIME_SECONDS = 60;
+const MAX_LIFETIME_SECONDS = 60;
 /** How far the phone's clock may be off, in seconds; it corrects itself by the nonce's `server_time`. */
 const SKEW_SECONDS = 10;
 /** `last_used_at` is no log: once a minute is enough. */

@@ -10,13 +10,13 @@ import { isLive, type Purpose } from './states.ts';
 import { CONFIRM_TRIES, type Glance, type QrTransaction } from './store.ts';
 
 /** Transactions that one browser may have under way. */
-export const LIVE_PER_BROWSER = 3;
+const LIVE_PER_BROWSER = 3;
 /** Transactions that one address may start in a minute; renewals of a page that is open do not count. */
 const STARTS_PER_MINUTE = 30;
 /** How often a start looks for a free place that other pages of the same browser keep taking. */
 const ROUNDS = 5;
 /** How long a page may renew its QR by itself, in milliseconds; then it waits for a click. */
-export const RENEW_FOR = 10 * 60_000;
+const RENEW_FOR = 10 * 60_000;
 
 /** A page of a browser: what a transaction belongs to. */
 export interface Page {

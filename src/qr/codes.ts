@@ -2,7 +2,7 @@ import { base64url, equal, hmac, randomDigits } from '../lib/crypto.ts';
 import type { KeyRing } from '../lib/key-ring.ts';
 
 /** Letters of a typed code: none is a vowel, so that no word appears, and none looks like a digit (RFC 8628 §6.1). */
-export const CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
+const CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';
 const CODE_LENGTH = 8;
 
 /** The short codes of a transaction. What the database keeps of them is useless without the key ring. */

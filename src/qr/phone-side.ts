@@ -11,8 +11,8 @@ import type { QrTransaction } from './store.ts';
 /** Typed codes that a device may get wrong in ten minutes. */
 const TYPED_MISSES = 5;
 /** Confirm codes that may be typed wrong for one account in an hour. */
-export const ACCOUNT_MISSES = 10;
-export const LOCK_SECONDS = 3600;
+const ACCOUNT_MISSES = 10;
+const LOCK_SECONDS = 3600;
 
 const text = z.string().max(255);
 const claimClaims = z.union([

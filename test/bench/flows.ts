@@ -3,7 +3,7 @@ import { createClient, type Answer, type Client } from './load.ts';
 import { API, SITE } from './servers/clients.ts';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-export const BASIC = { authorization: `Basic ${Buffer.from(`${SITE.client_id}:${SITE.client_secret}`).toString('base64')}` };
+const BASIC = { authorization: `Basic ${Buffer.from(`${SITE.client_id}:${SITE.client_secret}`).toString('base64')}` };
 
 export function form(fields: Record<string, string>): string {
   return new URLSearchParams(fields).toString();

@@ -2,7 +2,7 @@ import type { Context as KoaContext } from 'koa';
 import { AppError } from '../../errors.ts';
 
 /** No request to Tandem is larger, in bytes. */
-export const MAX_BODY = 64 * 1024;
+const MAX_BODY = 64 * 1024;
 
 /** Reads the body as text; a host's own body parser may have read it before. */
 export async function readBody(ctx: KoaContext): Promise<string> {
