@@ -34,7 +34,10 @@ function collect(ctx: KoaContext): Promise<Buffer> {
     });
     req.once('end', () => resolve(Buffer.concat(chunks)));
     req.once('error', (cause) => reject(new AppError('invalid_request', 'the body broke off', { cause })));
-    req.once('close', () => reject(new AppError('invalid_request', 'the body broke off')));
+    // Every request closes in the end: an error, with its stack, is made only for one whose body did not.
+    req.once('close', () => {
+      if (!req.readableEnded) reject(new AppError('invalid_request', 'the body broke off'));
+    });
   });
 }
 
