@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import type { RateLimiterAbstract, RateLimiterRes as Result } from 'rate-limiter-flexible';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/database.ts';
 
@@ -15,7 +15,9 @@ interface StoreBase extends RateLimiterAbstract {
 type Store = new (options: { keyPrefix: string; points: number; duration: number; blockDuration: number }) => StoreBase;
 
 const require = createRequire(import.meta.url);
+// By their files: the package itself loads its stores for every database there is.
 const Base = require('rate-limiter-flexible/lib/RateLimiterStoreAbstract.js') as Store;
+export const RateLimiterRes = require('rate-limiter-flexible/lib/RateLimiterRes.js') as typeof Result;
 
 /**
  * A store of rate-limiter-flexible on our own statements. Those that the library brings take connections of the pool past us, prepare nothing, and
@@ -41,7 +43,7 @@ export function createLimitsStore({ db, clock }: { db: Database; clock: Clock })
       return (await remove.run([id])) > 0;
     }
 
-    _getRateLimiterRes(_id: string, taken: number, { points, expires_at }: Row): RateLimiterRes {
+    _getRateLimiterRes(_id: string, taken: number, { points, expires_at }: Row): Result {
       return new RateLimiterRes(Math.max(this.points - points, 0), Math.max(expires_at - clock(), 0), points, points === taken);
     }
   };

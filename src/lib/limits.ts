@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
-import { RateLimiterRes } from 'rate-limiter-flexible';
 import { AppError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/database.ts';
-import { createLimitsStore } from './limits-store.ts';
+import { createLimitsStore, RateLimiterRes } from './limits-store.ts';
 
 /** A limit on how often something may happen, shared by all processes. */
 export interface Limit {
