@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliDecompress } from 'node:zlib';
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 
 const FLAGS = [
@@ -47,8 +51,22 @@ async function inPlaywrightCache() {
   return undefined;
 }
 
+let libraries: Promise<Record<string, string>> | undefined;
+
+const runs = (program: string) => promisify(execFile)(program, ['--version']).then(() => true, () => false);
+
+/** A bare machine lacks NSS, which Chromium links to, and fonts. The package brings both, and unpacks the first on AWS alone. */
+async function bareMachine(): Promise<Record<string, string>> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-chromium-'));
+  const main = createRequire(import.meta.url).resolve('@sparticuz/chromium');
+  const archive = join(folder, 'libraries.tar');
+  await writeFile(archive, await promisify(brotliDecompress)(await readFile(join(main, '../../../bin/al2023.tar.br'))));
+  await promisify(execFile)('tar', ['-xf', archive, '-C', folder]);
+  return { LD_LIBRARY_PATH: join(folder, 'lib'), FONTCONFIG_PATH: join(tmpdir(), 'fonts') };
+}
+
 /** Where a Chromium is: `CHROMIUM_PATH`, the system, Playwright's cache, or the one inside `@sparticuz/chromium`. */
-export async function findChromium(): Promise<string> {
+async function findChromium(): Promise<string> {
   const given = process.env.CHROMIUM_PATH;
   if (given) {
     if (!existsSync(given)) throw new Error(`CHROMIUM_PATH names ${given}, which is not there`);
@@ -62,9 +80,11 @@ export async function findChromium(): Promise<string> {
 
 /** Starts Chromium with a fake camera; `camera` is the y4m file that it films. */
 export async function launchChromium({ camera }: { camera?: string } = {}): Promise<Browser> {
+  const executablePath = await findChromium();
   return chromium.launch({
-    executablePath: await findChromium(),
+    executablePath,
     headless: true,
+    ...(!(await runs(executablePath)) && { env: { ...process.env, ...(await (libraries ??= bareMachine())) } }),
     args: [...FLAGS, ...(camera ? [`--use-file-for-fake-video-capture=${camera}`] : [])],
   });
 }
