@@ -8,6 +8,7 @@ import { limits } from './006_limits.ts';
 import { subjects } from './007_subjects.ts';
 import { audit } from './008_audit.ts';
 import { signIns } from './009_sign_ins.ts';
+import { browserTrust } from './010_browser_trust.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns, browserTrust];

@@ -8,6 +8,7 @@ import type { CancelReason } from './events.ts';
 import type { Frames } from './frames.ts';
 import { allows, isLive, type Change, type State } from './states.ts';
 import type { QrStore, QrTransaction } from './store.ts';
+import type { TrustStore } from './trust-store.ts';
 import type { Wakeups } from './wakeup.ts';
 
 /** What QR needs of the devices. */
@@ -20,7 +21,7 @@ export interface UsableDevices {
 export interface QrServices {
   readonly devices: UsableDevices;
   readonly accounts: AccountDirectory;
-  readonly browsers: Pick<Browsers, 'knows'>;
+  readonly browsers: Pick<Browsers, 'lastSignIn'>;
 }
 
 /** What both sides of a transaction are made of. */
@@ -28,6 +29,7 @@ export interface Parts {
   readonly context: Context;
   readonly services: QrServices;
   readonly store: QrStore;
+  readonly trust: TrustStore;
   readonly frames: Frames;
   readonly codes: Codes;
   readonly core: Core;

@@ -45,7 +45,7 @@ export interface Decided {
 export type PhoneSide = ReturnType<typeof createPhoneSide>;
 
 /** What phones do with a transaction. Their calls have been verified by then; what they ask has not. */
-export function createPhoneSide({ context, services, store, frames, codes, core }: Parts) {
+export function createPhoneSide({ context, services, store, trust, frames, codes, core }: Parts) {
   const { db, clock, events, issuer, limits } = context;
   const { accounts, browsers, devices } = services;
   const typed = limits.limit({ name: 'qr-typed-code', points: TYPED_MISSES, seconds: 600 });
@@ -142,7 +142,8 @@ export function createPhoneSide({ context, services, store, frames, codes, core 
       if (!account) throw new AppError('device_revoked', 'the account of this device is gone');
 
       const { id, purpose, policy } = transaction;
-      const known = browsers.knows(transaction.knownAccounts, device.accountId);
+      const lastSignIn = browsers.lastSignIn(transaction.knownAccounts, device.accountId);
+      const known = lastSignIn !== undefined && (await trust.holds(device.accountId, lastSignIn));
       const codeDue = codeIsDue({ purpose, policy, via, known });
       const facts = JSON.parse(transaction.facts) as Facts;
       const request = encodeRequest({

@@ -1,4 +1,5 @@
 import type { Context, Transaction } from '../context.ts';
+import type {} from '../accounts/events.ts';
 import type {} from '../devices/events.ts';
 import { createBrowserSide } from './browser-side.ts';
 import { createCodes } from './codes.ts';
@@ -7,6 +8,7 @@ import { createFrames } from './frames.ts';
 import { createPhoneSide } from './phone-side.ts';
 import { LIVE_STATES } from './states.ts';
 import { createQrStore, type QrTransaction } from './store.ts';
+import { createTrustStore } from './trust-store.ts';
 import { createWakeups } from './wakeup.ts';
 
 /** How long a transaction that nobody decided is kept, in milliseconds. */
@@ -18,10 +20,11 @@ export type QrService = ReturnType<typeof createQrService>;
 export function createQrService(context: Context, services: QrServices, options: QrOptions = {}) {
   const { db, clock, events, issuer, keyRing } = context;
   const store = createQrStore({ db, clock });
+  const trust = createTrustStore({ db, clock });
   const wakeups = createWakeups(context, (since) => store.changes(since));
   const core = createCore({ context, store, wakeups });
   const frames = createFrames({ issuer, keyRing });
-  const parts = { context, services, store, frames, codes: createCodes(keyRing), core, options };
+  const parts = { context, services, store, trust, frames, codes: createCodes(keyRing), core, options };
   const phoneSide = createPhoneSide(parts);
 
   /** Cancels what a phone has taken, inside the transaction that ends the phone. */
@@ -31,6 +34,9 @@ export function createQrService(context: Context, services: QrServices, options:
 
   events.subscribe(async (tx, event) => {
     if (event.name === 'device.revoked') await cancelDeviceTransactions(event.payload.deviceId, tx);
+    // Whoever had the phone, or the password, may have signed in by it and left a browser that the account knows.
+    const distrusted = event.name === 'account.password_changed' || (event.name === 'device.revoked' && event.payload.reason === 'lost');
+    if (distrusted && event.payload.accountId !== undefined) await trust.end(event.payload.accountId, tx);
   });
 
   return {

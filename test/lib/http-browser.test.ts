@@ -16,7 +16,7 @@ function define(router: Router, { browsers }: Http) {
   });
   route(router, { method: 'GET', path: '/knows/:account', kind: 'json' }, async (ctx) => {
     const marks = browsers.knownAccounts(ctx);
-    ctx.body = { knows: browsers.knows(marks, ctx.params['account']!), marks };
+    ctx.body = { knows: browsers.knows(marks, ctx.params['account']!), at: browsers.lastSignIn(marks, ctx.params['account']!) ?? null, marks };
   });
   route(router, { method: 'GET', path: '/agent', kind: 'json' }, async (ctx) => {
     ctx.body = describeBrowser(ctx);
@@ -79,6 +79,21 @@ describe('the browser cookie', () => {
     assert.equal((await knows('account-11')).marks.length, 10);
     cookie = (await get('/remember/account-5', cookie)).cookie;
     assert.equal((await knows('account-2')).knows, true, 'nobody is forgotten for one who is known already');
+  });
+
+  it('tells when an account last signed in, and of nothing that was not dated', async () => {
+    const times: number[] = [];
+    let cookie = '';
+    for (const account of ['ada', 'bea', 'ada']) {
+      times.push(Date.now());
+      ({ cookie } = await get(`/remember/${account}`, cookie));
+    }
+    const at = async (account: string) => (await get<{ at: number | null }>(`/knows/${account}`, cookie)).body.at;
+    assert.ok((await at('ada'))! >= times[2]! && (await at('ada'))! <= Date.now());
+    assert.ok((await at('bea'))! >= times[1]!);
+    assert.equal(await at('eve'), null);
+    const newer = cookie.replace(/:\w+/, ':zzzzzzzz');
+    assert.equal((await get<{ at: number | null }>('/knows/ada', newer)).body.at, null, 'a date that nobody signed');
   });
 
   it('does not say whose accounts they are', async () => {

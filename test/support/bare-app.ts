@@ -32,7 +32,7 @@ export async function startBareApp(
   const errors: object[] = [];
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object) => void errors.push(fields) };
   const keyRing = createKeyRing(options.keys ?? [newEncryptionKey()]);
-  const http = createHttp({ issuer: options.issuer ?? url, keyRing, log }, { theme: options.theme });
+  const http = createHttp({ issuer: options.issuer ?? url, keyRing, clock: Date.now, log }, { theme: options.theme });
   const router = new Router();
   define(router, http);
   app.use(http.middleware).use(http.views.assets).use(router.routes() as never).use(methodNotAllowed());

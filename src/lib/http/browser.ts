@@ -15,12 +15,14 @@ export interface Browsers {
    * this one only a sign-in makes.
    */
   familiar(ctx: KoaContext): string | undefined;
-  /** Opaque marks of the accounts that have signed in on this browser, newest first. */
+  /** Marks of the accounts that have signed in on this browser, newest first: opaque, but for when each last did. */
   knownAccounts(ctx: KoaContext): readonly string[];
   /** Remembers on this browser that the account has signed in here, for a year. */
   remember(ctx: KoaContext, accountId: string): void;
   /** Whether `accountId` is among the marks that {@link Browsers.knownAccounts} returned. */
   knows(marks: readonly string[], accountId: string): boolean;
+  /** When `accountId` last signed in according to those marks, in milliseconds since the epoch; undefined where it is not among them. */
+  lastSignIn(marks: readonly string[], accountId: string): number | undefined;
 }
 
 interface Known {
@@ -39,7 +41,7 @@ const FRESH = Symbol('tandem.browser');
  * Over https they carry the `__Host-` prefix, which binds them to this exact origin. On an http loopback issuer they
  * go without prefix and `Secure`, which browsers would refuse there.
  */
-export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'keyRing'>): Browsers {
+export function createBrowsers({ issuer, keyRing, clock }: Pick<Context, 'issuer' | 'keyRing' | 'clock'>): Browsers {
   const secure = issuer.startsWith('https:');
   const name = secure ? '__Host-tandem' : 'tandem';
   const knownName = `${name}-known`;
@@ -79,8 +81,14 @@ export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'ke
   const knownAccounts = (ctx: KoaContext) => known(ctx)?.marks ?? [];
 
   const mark = (key: Uint8Array, accountId: string) => base64url(hmac(key, accountId).subarray(0, 16));
-  const knows = (marks: readonly string[], accountId: string) =>
-    markKeys.some((key) => marks.includes(mark(key, accountId)));
+
+  // The mark, a colon and the time in base 36; the signature of the list holds for the time too.
+  function lastSignIn(marks: readonly string[], accountId: string): number | undefined {
+    const own = markKeys.map((key) => mark(key, accountId));
+    const found = marks.map((each) => each.split(':')).find(([opaque = '']) => own.includes(opaque));
+    return found && (parseInt(found[1] ?? '', 36) || 0);
+  }
+  const knows = (marks: readonly string[], accountId: string) => lastSignIn(marks, accountId) !== undefined;
 
   return {
     id,
@@ -97,12 +105,13 @@ export function createBrowsers({ issuer, keyRing }: Pick<Context, 'issuer' | 'ke
     knownAccounts,
     remember(ctx, accountId) {
       const others = knownAccounts(ctx).filter((each) => !knows([each], accountId));
-      const marks = [mark(markKeys[0], accountId), ...others].slice(0, MAX_KNOWN);
+      const marks = [`${mark(markKeys[0], accountId)}:${clock().toString(36)}`, ...others].slice(0, MAX_KNOWN);
       const familiar = known(ctx)?.familiar ?? randomToken(16);
       fresh(ctx).known = { familiar, marks };
       const list = [familiar, ...marks].join('.');
       setCookie(ctx, knownName, `${list}~${base64url(hmac(signKeys[0], list))}`, YEAR);
     },
     knows,
+    lastSignIn,
   };
 }

@@ -27,7 +27,7 @@ export interface Http {
  * app.use(http.middleware).use(http.views.assets).use(router.routes()).use(methodNotAllowed());
  */
 export function createHttp(
-  context: Pick<Context, 'issuer' | 'keyRing' | 'log'>,
+  context: Pick<Context, 'issuer' | 'keyRing' | 'clock' | 'log'>,
   { theme, accountPage }: { theme?: Theme | undefined; accountPage?: string | undefined } = {},
 ): Http {
   const { issuer, log } = context;
