@@ -1,6 +1,7 @@
 import type { Client, Configuration, KoaContextWithOIDC, RefreshToken } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { ACR_VALUES } from '../acr.ts';
+import { BODY_LIMITS, outgoing } from './outgoing.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -56,6 +57,8 @@ export const SETTINGS = {
   rotateRefreshToken: true,
   clientBasedCORS,
   pkce: { required: () => true },
+  fetch: outgoing,
+  fetchResponseBodyLimits: BODY_LIMITS,
   discovery: { ui_locales_supported: ['en', 'de', 'fr', 'nl'] },
 } satisfies Configuration;
 
