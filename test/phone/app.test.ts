@@ -85,6 +85,7 @@ describe('the phone web app', function () {
   it('says how to set it up, while it has no account', async () => {
     const { page } = await open();
     await heading(page, 'Set up this phone');
+    assert.equal(await page.title(), 'Phone · Tandem');
     const waiting = await elsewhere.wait();
     await follow(page, await waiting.frame());
     await heading(page, 'This phone is not set up yet');
