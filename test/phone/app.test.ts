@@ -98,6 +98,7 @@ describe('the phone web app', function () {
     const { link, confirm } = await desktop.addPhone();
     await follow(page, link);
     await heading(page, 'Add this phone to ada@example.com?');
+    assert.equal(await page.locator('h1').innerHTML(), 'Add this phone to ada<wbr>@example<wbr>.com?');
     await page.getByLabel('Name of this phone').fill('Ada’s Pixel');
     await press(page, 'Add this phone');
     await heading(page, 'Type this code on your computer');
@@ -121,6 +122,8 @@ describe('the phone web app', function () {
     for (const words of ['localhost:1', 'ada@example.com', 'Chrome on Linux', 'see your e-mail address', /never signed in on that browser/, /You will get a code/]) {
       await card.getByText(words).waitFor();
     }
+    const [code, left] = await Promise.all([/You will get a code/, /Time left/].map((words) => card.locator('.detail span', { hasText: words }).boundingBox()));
+    assert(code!.y + code!.height <= left!.y, 'each on a line of its own');
     const [deny, approve] = await Promise.all(['Deny', 'Approve'].map((name) => page.getByRole('button', { name }).boundingBox()));
     assert.deepEqual([deny?.width, deny?.height, deny?.y], [approve?.width, approve?.height, approve?.y], 'both answers have the same weight');
 
@@ -140,6 +143,41 @@ describe('the phone web app', function () {
     await press(page, 'Approve');
     await heading(page, 'Approved');
     assert((await again.redeem()).get('code'));
+  });
+
+  it('takes no approval by a click that was on its way before the card could be read', async () => {
+    const { page } = await open();
+    await enrol(page);
+    const waiting = await elsewhere.wait();
+    // The second half of a double click on the page before: it falls on the card as soon as that is there, and again when the page is shown anew.
+    await page.addInitScript(() => {
+      const clicked = () => {
+        const button = document.querySelector<HTMLElement>('[data-do="approve"]');
+        if (!button || button.dataset['clicked']) return;
+        button.dataset['clicked'] = button.ariaDisabled ?? 'null';
+        button.click();
+      };
+      new MutationObserver(clicked).observe(document, { childList: true, subtree: true });
+    });
+    await follow(page, await waiting.frame());
+    await heading(page, 'Sign in to Relying Party?');
+    const approve = page.getByRole('button', { name: 'Approve' });
+    assert.equal(await approve.getAttribute('data-clicked'), 'true');
+    const before = await approve.boundingBox();
+    assert.equal(await waiting.state(), 'scanned');
+
+    await page.locator('[data-do="approve"]:not([aria-disabled])').waitFor();
+    assert.deepEqual(await approve.boundingBox(), before, 'nothing moves');
+    await page.evaluate(() => {
+      document.dispatchEvent(new Event('visibilitychange'));
+      document.querySelector<HTMLElement>('[data-do="approve"]')!.click();
+    });
+    assert.equal(await waiting.state(), 'scanned');
+    await heading(page, 'Sign in to Relying Party?');
+
+    await approve.click();
+    await heading(page, 'Type this code on the other screen');
+    assert.equal(await waiting.state(), 'approved');
   });
 
   it('denies', async () => {

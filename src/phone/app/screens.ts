@@ -112,12 +112,18 @@ function copy(id: string, values: Values): DocumentFragment {
     const text = element.dataset['fill'] ?? '';
     // A countdown fills itself, again and again.
     if (element.dataset['slot'] === 'time') element.dataset['words'] = text;
-    else element.textContent = fill(text, values);
+    else write(element, fill(text, values));
   }
   for (const element of part.querySelectorAll<HTMLElement>('[data-label]')) {
     element.ariaLabel = fill(element.dataset['label'] ?? '', values);
   }
   return part;
+}
+
+/** As text; an address in it breaks before its @ and its dots rather than inside a word. */
+function write(element: HTMLElement, text: string) {
+  const pieces = text.split(/(\S*@\S*)/).flatMap((piece) => (piece.includes('@') ? piece.split(/(?=[@.][^\s.?!])/) : [piece]));
+  element.replaceChildren(...pieces.flatMap((piece) => (/^[@.]/.test(piece) ? [document.createElement('wbr'), piece] : [piece])));
 }
 
 function fill(text: string, values: Values): string {
