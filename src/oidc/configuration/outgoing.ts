@@ -18,6 +18,6 @@ export const BODY_LIMITS = {
  */
 export const outgoing: Fetch = async (url, options) => {
   if (new URL(url).protocol !== 'https:') throw new TypeError('the provider asks by https alone');
-  if (!('dispatcher' in options)) throw new TypeError('this runtime cannot be kept from private addresses');
+  if (!options || !('dispatcher' in options)) throw new TypeError('this runtime cannot be kept from private addresses');
   return globalThis.fetch(url, { ...options, redirect: options.redirect ?? 'error' });
 };
