@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { openTandem } from './app.ts';
 import { drawBox } from './box.ts';
@@ -14,6 +16,7 @@ const HELP = `tandem: an identity provider that makes a phone the second half of
   tandem keys rotate [--now]   replaces them by the next ones; running servers follow within a minute.
                                Waits until the next ones have been published for an hour, with --now not
   tandem secret                prints a new encryption key for ENCRYPTION_KEY
+  tandem version               prints the version
   tandem help                  prints this
 
 Settings are environment variables:
@@ -57,6 +60,11 @@ const commands: Readonly<Record<string, (options: { now: boolean; yes: boolean }
   async secret() {
     const { newEncryptionKey } = await import('../index.ts');
     console.log(newEncryptionKey());
+  },
+  async version() {
+    const { packageRoot } = await import('../lib/views/package-root.ts');
+    const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+    console.log(version);
   },
   help: () => console.log(HELP),
 };
@@ -122,9 +130,14 @@ function instant(milliseconds: number): string {
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { now: { type: 'boolean', default: false }, yes: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    options: {
+      now: { type: 'boolean', default: false },
+      yes: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+      version: { type: 'boolean', short: 'v', default: false },
+    },
   });
-  const name = values.help ? 'help' : positionals.join(' ') || 'start';
+  const name = values.help ? 'help' : values.version ? 'version' : positionals.join(' ') || 'start';
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}; tandem help lists them`);
   await command(values);

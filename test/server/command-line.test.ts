@@ -18,9 +18,18 @@ describe('the command line', function () {
   });
 
   it('prints its commands and every setting', async () => {
-    const program = run(['help']);
-    assert.equal(await program.ended(), 0);
-    for (const word of ['keys rotate', 'rollback', 'ENCRYPTION_KEY', 'TRUST_PROXY']) assert.ok(program.output().includes(word), word);
+    const [program, ...others] = [run(['help']), run(['--help']), run(['keys', '-h'])];
+    assert.equal(await program!.ended(), 0);
+    for (const word of ['keys rotate', 'rollback', 'ENCRYPTION_KEY', 'TRUST_PROXY']) assert.ok(program!.output().includes(word), word);
+    for (const other of others) assert.deepEqual([await other.ended(), other.output()], [0, program!.output()]);
+  });
+
+  it('prints its version', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    for (const args of [['version'], ['--version'], ['-v']]) {
+      const program = run(args);
+      assert.deepEqual([await program.ended(), program.output(), program.errors()], [0, `${version}\n`, '']);
+    }
   });
 
   const mistakes: Array<[title: string, args: string[], env: Record<string, string>, expected: RegExp]> = [
