@@ -155,7 +155,7 @@ async function open(config: Config, log: Logger) {
   }
 }
 
-/** The encryption keys given; in development, else, one that is made beside the database. */
+/** The encryption keys given; in development, else, one that is made beside an SQLite file, or in `./data`. */
 async function encryptionKeys({ encryptionKeys: given, dataFolder }: Config, log: Logger): Promise<string[]> {
   if (given) return [...given];
   if (!dataFolder) return [newEncryptionKey()];

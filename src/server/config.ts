@@ -36,7 +36,7 @@ export const SETTINGS = {
   PORT: { schema: port, default: '3000', about: 'Port to listen on; 0 for any free one' },
   HOST: { schema: z.string().min(1), default: '127.0.0.1; 0.0.0.0 in production', about: 'Address to listen on' },
   DATABASE_URL: { schema: z.string().regex(/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/)./, 'must begin with sqlite:, postgres://, mysql:// or mariadb://'), default: 'sqlite:./data/tandem.sqlite', about: 'The database; `sqlite:./file`, `postgres://user:password@host/name`, `mysql://…` or `mariadb://…`' },
-  ENCRYPTION_KEY: { schema: encryptionKeys, default: 'made beside the database; none in production', about: 'Encrypts the secrets in the database. Several, separated by commas: the first encrypts, all decrypt' },
+  ENCRYPTION_KEY: { schema: encryptionKeys, default: 'made beside an SQLite file, else in ./data; none in production', about: 'Encrypts the secrets in the database. Several, separated by commas: the first encrypts, all decrypt' },
   TRUST_PROXY: { schema: proxies, default: '0', about: 'How many proxies in front are trusted to say the caller’s address in X-Forwarded-For' },
   TLS_CERT: { schema: path, default: '', about: 'Path of a PEM certificate chain, to serve https; together with TLS_KEY' },
   TLS_KEY: { schema: path, default: '', about: 'Path of the PEM private key of TLS_CERT' },
@@ -59,7 +59,7 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly databaseUrl: string;
-  /** Undefined where a development key is made beside the database. */
+  /** Undefined where a development key is made in `dataFolder`. */
   readonly encryptionKeys: readonly string[] | undefined;
   /** Where the files made on first start live; undefined when nothing outlives the process. */
   readonly dataFolder: string | undefined;
