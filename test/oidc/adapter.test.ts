@@ -215,6 +215,43 @@ onEachDatabase('the adapter', (database) => {
     await sweeper.stop();
   });
 
+  it('prepares each of its statements once, and runs what it prepared', async () => {
+    const store = adapter('DeviceCode');
+    async function everyMethod() {
+      await store.upsert('id', { jti: 'id', uid: 'u', userCode: 'c', grantId: 'g' }, 60);
+      await store.find('id');
+      await store.findByUid('u');
+      await store.findByUserCode('c');
+      await store.consume('id');
+      await store.revokeByGrantId('g');
+      await store.destroy('id');
+    }
+    const prepared = await countPrepared();
+    await everyMethod();
+    const once = await prepared();
+    await everyMethod();
+    await everyMethod();
+    assert.equal(await prepared(), once);
+    if (database.name === 'postgres') assert.ok(once >= 7, String(once));
+  });
+
+  /** How often a statement was prepared on the connection in use, as the database itself counts it. */
+  async function countPrepared(): Promise<() => Promise<number>> {
+    const { knex } = db;
+    if (database.name === 'postgres') {
+      return async () => Number((await knex.raw<{ rows: Array<{ n: string }> }>('SELECT COUNT(*) AS n FROM pg_prepared_statements')).rows[0]!.n);
+    }
+    if (database.name === 'mariadb') {
+      return async () => Number((await knex.raw<[Array<{ Value: string }>]>(`SHOW SESSION STATUS LIKE 'Com_stmt_prepare'`))[0][0]!.Value);
+    }
+    const connection = (await knex.client.acquireConnection()) as { prepare(sql: string): unknown };
+    await knex.client.releaseConnection(connection);
+    const prepare = connection.prepare.bind(connection);
+    let times = 0;
+    connection.prepare = (sql) => ((times += 1), prepare(sql));
+    return () => Promise.resolve(times);
+  }
+
   it('goes and comes back with its migration', async () => {
     await rollback(db.knex, [oidc]);
     assert.equal(await db.knex.schema.hasTable('tandem_oidc'), false);
