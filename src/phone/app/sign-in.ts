@@ -5,7 +5,10 @@ import type { Claimed, Decided } from '../sdk/phone.ts';
 import type { App } from './app.ts';
 import { spaced } from './enrolment.ts';
 import { drop, keep, kept } from './resume.ts';
-import { word } from './screens.ts';
+import { word, type Screen } from './screens.ts';
+
+/** How long Approve waits after the card has come into view, in milliseconds: nobody has read it sooner. */
+const UNREAD = 600;
 
 /** From a link or typed code to a decision. `opened` when the link was opened in this browser and a ticket may exist. */
 export async function signIn(app: App, link: SignInLink | TypedCode, opened: boolean): Promise<void> {
@@ -122,6 +125,7 @@ function ask(app: App, claimed: Claimed): void {
       problem.scrollIntoView({ block: 'nearest' });
     }
   }
+  holdUntilRead(screen);
   screen.on('approve', () => decide('approve'));
   screen.on('deny', () => decide('deny'));
 }
@@ -146,6 +150,27 @@ function tell(app: App, claimed: Claimed, decided: Decided): void {
 function browserWords({ request: { browser } }: Claimed): string {
   const { family, os, place } = browser;
   return place === undefined ? word('request_browser_value', { family, os }) : word('request_browser_place', { family, os, place });
+}
+
+/**
+ * A link opened from elsewhere leads straight to the card, where the second half of a double click on the page before would approve, and so
+ * would a click meant for what covered it. To be called before the action gets its handler, which such a click then does not reach.
+ */
+function holdUntilRead(screen: Screen): void {
+  const button = document.querySelector<HTMLElement>('[data-do="approve"]');
+  if (!button) return;
+  let timer: ReturnType<typeof setTimeout>;
+  function hold() {
+    if (!screen.shown) return document.removeEventListener('visibilitychange', hold);
+    clearTimeout(timer);
+    button!.ariaDisabled = 'true';
+    timer = setTimeout(() => (button!.ariaDisabled = null), UNREAD);
+  }
+  button.addEventListener('click', (event) => {
+    if (button.ariaDisabled === 'true') event.stopImmediatePropagation();
+  });
+  document.addEventListener('visibilitychange', hold);
+  hold();
 }
 
 /** A logo that does not load leaves no hole. */
