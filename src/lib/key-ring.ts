@@ -11,6 +11,8 @@ export interface KeyRing {
   encrypt(plaintext: Uint8Array, place: string): string;
   /** Decrypts what {@link KeyRing.encrypt} made, under whichever key made it; throws when moved or altered. */
   decrypt(ciphertext: string, place: string): Uint8Array;
+  /** Whether the key that made `ciphertext` is in the ring; says nothing of whether it decrypts. */
+  holds(ciphertext: string): boolean;
   /** A 32-byte subkey for one purpose, by HKDF-SHA-256, of each key in order: sign with the first, accept all. */
   derive(purpose: string): readonly [Uint8Array, ...Uint8Array[]];
 }
@@ -68,6 +70,8 @@ export function createKeyRing(keys: readonly string[]): KeyRing {
         throw new Error(`the ciphertext was altered, or made for another place than ${place}`, { cause });
       }
     },
+
+    holds: (ciphertext) => byId.has(ciphertext.split('.', 2)[1] ?? ''),
 
     derive(purpose) {
       return [subkey(first.secret, `purpose:${purpose}`), ...rest.map(({ secret }) => subkey(secret, `purpose:${purpose}`))];

@@ -3,6 +3,7 @@ import { errors, type Adapter, type AdapterFactory, type AdapterPayload } from '
 import type { Clock } from '../lib/clock.ts';
 import type { Database } from '../lib/database/database.ts';
 import type { KeyRing } from '../lib/key-ring.ts';
+import { silentLog, type Log } from '../lib/log.ts';
 
 /** Models whose payload is encrypted: it holds a secret, or an id by which somebody else's row is found. */
 const SEALED = new Set(['BackchannelAuthenticationRequest', 'Client', 'DeviceCode', 'Interaction', 'Session']);
@@ -16,22 +17,34 @@ const GRANTABLE = new Set([
   'RefreshToken',
 ]);
 
+/** Milliseconds between two words about rows that cannot be read. */
+const TELL_EVERY = 60_000;
+
 /**
  * Makes the storage of an oidc-provider on one table.
  *
  * An id is the token itself, so the table keeps its hash, and a payload leaves its id out or is encrypted: a copy of the table gives
  * nobody a login. Of any number of processes that consume the same row one succeeds; the others throw
  * `InvalidGrant`, or `InvalidRequestUri` for a pushed authorization request. A row of ReplayDetection that is there
- * already throws `InvalidRequest` instead of being replaced, for the provider's own check is not atomic.
+ * already throws `InvalidRequest` instead of being replaced, for the provider's own check is not atomic. A row encrypted under a key that
+ * the ring no longer has counts as not found; the log says so, once a minute at most.
  *
  * @returns what the provider's configuration takes as `adapter`
  *
  * @example
  * new Provider(issuer, { adapter: createAdapter({ db, clock, keyRing }) });
  */
-export function createAdapter({ db, clock, keyRing }: { db: Database; clock: Clock; keyRing: KeyRing }): AdapterFactory {
+export function createAdapter({ db, clock, keyRing, log = silentLog }: { db: Database; clock: Clock; keyRing: KeyRing; log?: Log }): AdapterFactory {
   const statements = prepare(db);
   let lastSaved = 0;
+  let lastTold = -Infinity;
+
+  /** Whoever drops a key wants what it encrypted to be forgotten, and to hear of it where that was a mistake. */
+  function unreadable(model: string): undefined {
+    if (clock() - lastTold < TELL_EVERY) return;
+    lastTold = clock();
+    log.warn({ model }, 'a row is encrypted under a key that is no longer given, and counts as not found');
+  }
 
   /** The time in thousandths of a millisecond, made unique within the process, so that of two rows one is the newer. */
   function now(): number {
@@ -52,6 +65,7 @@ export function createAdapter({ db, clock, keyRing }: { db: Database; clock: Clo
 
     function read(row: Row | undefined, id?: string): AdapterPayload | undefined {
       if (!row || (row.expires_at !== null && row.expires_at <= clock())) return undefined;
+      if (sealed && !keyRing.holds(row.payload)) return unreadable(model);
       const text = sealed ? Buffer.from(keyRing.decrypt(row.payload, placeOf(row.id))).toString() : row.payload;
       const payload = JSON.parse(text) as AdapterPayload;
       if (!sealed && id !== undefined) payload.jti = id;

@@ -199,6 +199,30 @@ onEachDatabase('the adapter', (database) => {
     assert.equal((await after('Session').findByUid('u') as AdapterPayload).jti, 'id');
   });
 
+  it('finds nothing that was encrypted under a key that is gone, and says so once a minute', async () => {
+    const told: object[] = [];
+    const log = { ...silentLog, warn: (fields: object) => void told.push(fields) };
+    const [gone, kept] = [newEncryptionKey(), newEncryptionKey()];
+    const before = createAdapter({ db, clock, keyRing: createKeyRing([gone, kept]) });
+    const after = createAdapter({ db, clock, log, keyRing: createKeyRing([kept]) });
+    await before('Session').upsert('id', { jti: 'id', uid: 'u' }, 600);
+    await before('DeviceCode').upsert('id', { jti: 'id', userCode: 'c' }, 600);
+    for (let n = 0; n < 3; n += 1) {
+      assert.equal(await after('Session').find('id'), undefined);
+      assert.equal(await after('Session').findByUid('u'), undefined);
+      assert.equal(await after('DeviceCode').findByUserCode('c'), undefined);
+    }
+    assert.equal(told.length, 1);
+    now += 60_000;
+    await after('Session').find('id');
+    assert.equal(told.length, 2);
+    await after('Session').upsert('id', { jti: 'id', uid: 'v' }, 600);
+    assert.equal((await after('Session').findByUid('v') as AdapterPayload).jti, 'id', 'the next one takes its place');
+    // What was altered is no forgotten key, and never passes for one.
+    await db.statement('UPDATE tandem_oidc SET payload = ? WHERE model = ?').run([createKeyRing([kept]).encrypt(Buffer.from('{}'), 'elsewhere'), 'Session']);
+    await assert.rejects(async () => after('Session').find('id'));
+  });
+
   it('sweeps what has expired, in batches, and nothing else', async () => {
     const sweeper = createSweeper({ db, clock, log: silentLog });
     sweeper.register({ table: 'tandem_oidc', column: 'expires_at' });
