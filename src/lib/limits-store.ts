@@ -26,12 +26,18 @@ export const RateLimiterRes = require('rate-limiter-flexible/lib/RateLimiterRes.
 export function createLimitsStore({ db, clock }: { db: Database; clock: Clock }): Store {
   const take = upserting(db, false);
   const force = upserting(db, true);
+  const giveBack = db.statement('UPDATE tandem_limits SET points = points - ? WHERE id = ? AND expires_at > ? AND points >= ?');
   const find = db.statement<Row>('SELECT points, expires_at FROM tandem_limits WHERE id = ? AND expires_at > ?');
   const remove = db.statement('DELETE FROM tandem_limits WHERE id = ?');
 
   return class LimitsStore extends Base {
-    _upsert(id: string, points: number, duration: number, forced: boolean): Promise<Row> {
+    async _upsert(id: string, points: number, duration: number, forced: boolean): Promise<Row> {
       const now = clock();
+      if (points < 0) {
+        // Of what is not there, or has expired, nothing was taken that could be given back.
+        await giveBack.run([-points, id, now, -points]);
+        return (await this._get(id)) ?? { points: 0, expires_at: now };
+      }
       return (forced ? force : take)({ id, points, expiresAt: now + duration, now });
     }
 

@@ -66,6 +66,19 @@ onEachDatabase('limits', (database) => {
     await assert.rejects(limit.take('a'), refused(60));
   });
 
+  it('gives back nothing that was not taken', async () => {
+    const limit = limits.limit({ name: 'overpaid', points: 2, seconds: 60 });
+    await limit.refund('a');
+    await limit.take('a');
+    now += 61_000;
+    await limit.refund('a');
+    await limit.take('a');
+    for (let n = 0; n < 3; n += 1) await limit.refund('a');
+    await Promise.all([limit.take('a'), limit.take('a')]);
+    await assert.rejects(limit.take('a'), refused(60));
+    assert.deepEqual(await db.statement('SELECT id FROM tandem_limits WHERE points < 0').all([]), []);
+  });
+
   it('forgets', async () => {
     const limit = limits.limit({ name: 'forget', points: 1, seconds: 60, blockSeconds: 60 });
     await limit.take('a');
