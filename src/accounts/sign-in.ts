@@ -60,8 +60,24 @@ export function createPasswordSignIn({
   async function signIn(ctx: RouteContext, details: InteractionDetails, email: string, password: string) {
     const account = await accounts.verifyPassword(email, password, attemptOf(ctx, browsers));
     const expected = await interactions.expectedAccount(details);
-    if (expected !== undefined && expected !== account.id) throw new AppError('wrong_account', 'this request is for another account');
+    if (expected !== undefined && expected !== account.id) throw wrongAccount();
     await finish(ctx, details, account);
+  }
+
+  /** Shows the sign-in page with what went wrong, where that is said there. */
+  async function showFailure(ctx: RouteContext, details: InteractionDetails, error: unknown, email: string) {
+    const failure = failureOf(error, email);
+    if (!failure || !(error instanceof AppError)) throw error;
+    (ctx.state as Record<symbol, unknown>)[FAILURE] = failure;
+    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    await showSignIn(ctx, details, { status: error.status });
+  }
+
+  /** False where the request is for one account, which no new one can be; the sign-in page then says so. */
+  async function mayRegister(ctx: RouteContext, details: InteractionDetails): Promise<boolean> {
+    if ((await interactions.expectedAccount(details)) === undefined) return true;
+    await showFailure(ctx, details, wrongAccount(), '');
+    return false;
   }
 
   function routes(router: Router) {
@@ -70,16 +86,13 @@ export function createPasswordSignIn({
       try {
         await signIn(ctx, details, body.email, body.password);
       } catch (error) {
-        const failure = failureOf(error, body.email);
-        if (!failure || !(error instanceof AppError)) throw error;
-        (ctx.state as Record<symbol, unknown>)[FAILURE] = failure;
-        if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
-        await showSignIn(ctx, details, { status: error.status });
+        await showFailure(ctx, details, error, body.email);
       }
     });
 
     route(router, { method: 'GET', path: '/interaction/:uid/register', kind: 'page' }, async (ctx) => {
       const details = await interactions.details(ctx);
+      if (!(await mayRegister(ctx, details))) return;
       const { name: client } = await interactions.client(details);
       registrationForm(ctx, views, accounts, { action: here(details), back: `/interaction/${details.uid}`, client, email: hint(details) });
     });
@@ -87,6 +100,7 @@ export function createPasswordSignIn({
     // The account is made and signed in with in one step: who has just chosen a password need not type it again.
     route(router, { method: 'POST', path: '/interaction/:uid/register', kind: 'form', body: registrationBody }, async (ctx, { body }) => {
       const details = await interactions.details(ctx);
+      if (!(await mayRegister(ctx, details))) return;
       const { name: client } = await interactions.client(details);
       const form = { action: here(details), back: `/interaction/${details.uid}`, client };
       const account = await register(ctx, views, accounts, form, body);
@@ -105,6 +119,8 @@ export function createPasswordSignIn({
     routes,
   };
 }
+
+const wrongAccount = () => new AppError('wrong_account', 'this request is for another account');
 
 /** Where a try at a password comes from. */
 export function attemptOf(ctx: KoaContext, browsers: Browsers): Attempt {
