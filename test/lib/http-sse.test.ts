@@ -39,6 +39,21 @@ describe('an event stream', () => {
     assert.equal(await next(), 'event: state\ndata: {"state":"scanned"}\n\n');
   });
 
+  it('is opened by no page of another site', async () => {
+    for (const site of ['cross-site', 'same-site', 'nonsense']) {
+      const answer = await fetch(`${app.url}/events`, { headers: { 'sec-fetch-site': site } });
+      assert.deepEqual([answer.status, ((await answer.json()) as { error: string }).error], [403, 'access_denied'], site);
+    }
+    assert.equal(app.http.streams.size, 0);
+    for (const site of ['same-origin', 'none']) {
+      const stream = new Promise<Stream>((resolve) => (opened = resolve));
+      const answer = await fetch(`${app.url}/events`, { headers: { 'sec-fetch-site': site } });
+      assert.equal(answer.status, 200, site);
+      (await stream).close();
+      await answer.body!.cancel();
+    }
+  });
+
   it('is not held open for HEAD, which has no body to read', async () => {
     const answer = await fetch(`${app.url}/events`, { method: 'HEAD' });
     assert.equal(answer.status, 405);

@@ -45,7 +45,7 @@ const CONTENT_TYPES: Partial<Record<Kind, readonly string[]>> = {
  * | `form` | urlencoded from our own page, with the hidden field `csrf` | page, or JSON where `Accept` asks for it |
  * | `json` | JSON; an empty body is `{}` | JSON |
  * | `jose` | `application/jose` or `application/jose+json`, as the text received | JSON |
- * | `sse` | none | JSON |
+ * | `sse` | none, and of our own page | JSON |
  *
  * @example
  * route(router, { method: 'POST', path: '/things', kind: 'json', body: z.strictObject({ name: z.string() }) },
@@ -78,6 +78,7 @@ export function route(
     try {
       // The router lets HEAD in with GET; a stream without a body would only be held open.
       if (kind === 'sse' && ctx.method === 'HEAD') throw new AppError('method_not_allowed', 'an event stream is read by GET');
+      if (kind === 'sse') checkSite(ctx);
       await limit?.limit.take(limit.by?.(ctx) ?? networkOf(ctx.ip));
       const query = parse(querySchema, { ...ctx.query });
       const body = method === 'POST' ? await parseBody(ctx, kind, bodySchema) : {};
@@ -88,6 +89,12 @@ export function route(
       else answerError(ctx, error, shape);
     }
   });
+}
+
+/** A stream is held open, so that no other site may have the browser open any; only a page of ours reads them. */
+function checkSite(ctx: KoaContext) {
+  const site = ctx.get('Sec-Fetch-Site');
+  if (site && site !== 'same-origin' && site !== 'none') throw new AppError('access_denied', 'the request comes from another site');
 }
 
 function errorShape(ctx: KoaContext, kind: Kind): ErrorShape {
