@@ -51,6 +51,10 @@ export interface TandemOptions {
   /** Where the phone web app lives, if not on the issuer's origin. */
   readonly phone?: { readonly origin?: string };
   readonly keys?: KeysOptions;
+  readonly audit?: {
+    /** Days for which the audit log is kept; for ever unless given. Older events are swept. */
+    readonly keepDays?: number;
+  };
 }
 
 export interface Tandem {
@@ -86,8 +90,9 @@ export interface Tandem {
 
 /** Milliseconds between two sweeps. */
 const SWEEP_EVERY = 60_000;
+const DAY = 24 * 3_600_000;
 
-const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'clock', 'log', 'theme', 'phone', 'keys'];
+const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'clock', 'log', 'theme', 'phone', 'keys', 'audit'];
 
 /**
  * Adds Tandem to an oidc-provider.
@@ -135,6 +140,7 @@ export function tandem(options: TandemOptions): Tandem {
   });
   const expiring = createSweeper(context);
   expiring.register({ table: 'tandem_oidc', column: 'expires_at' }, { table: 'tandem_limits', column: 'expires_at' });
+  if (options.audit?.keepDays !== undefined) expiring.register({ table: 'tandem_events', column: 'at', keepFor: options.audit.keepDays * DAY });
   sweepers.push(() => expiring.sweep(), () => oidc.sweep(), () => keys.prune());
   closers.push(() => oidc.settled());
   const pages = oidc.routes(router, methods);
@@ -213,6 +219,10 @@ function checkOptions(options: TandemOptions): void {
   const unknown = Object.keys(options).filter((key) => !OPTIONS.includes(key));
   if (unknown.length) throw new TypeError(`tandem: there is no option ${unknown.join(', ')}; there are ${OPTIONS.join(', ')}`);
   if (!URL.canParse(options.issuer) || /[?#]/.test(options.issuer)) throw new TypeError('tandem: issuer must be a URL without query and fragment');
+  const { keepDays = 1, ...others } = options.audit ?? {};
+  if (!Number.isFinite(keepDays) || keepDays <= 0) throw new TypeError('tandem: audit.keepDays must be a number of days above 0');
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new TypeError(`tandem: there is no option audit.${other}; there is keepDays`);
   const names = (options.features ?? []).map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new TypeError(`tandem: the feature ${twice}() is listed twice`);

@@ -38,6 +38,7 @@ export async function openTandem(config: Config, { issuer, log }: { issuer: stri
     log,
     theme: config.theme.logo ? { name: config.theme.name, logo: config.theme.logo } : { name: config.theme.name },
     ...(config.phoneOrigin && { phone: { origin: config.phoneOrigin } }),
+    ...(config.auditDays !== undefined && { audit: { keepDays: config.auditDays } }),
   });
 
   return {

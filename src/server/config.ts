@@ -10,6 +10,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 const flag = z.stringbool({ error: 'must be true or false' });
 const port = z.string().regex(/^\d{1,5}$/, 'must be a port number').transform(Number).refine((number) => number <= 65_535, 'must be a port number');
+const days = z.string().regex(/^[1-9]\d{0,4}$/, 'must be a whole number of days, 1 or more').transform(Number);
 const path = z.string().min(1);
 const origin = z
   .string()
@@ -41,6 +42,7 @@ export const SETTINGS = {
   TLS_CERT: { schema: path, default: '', about: 'Path of a PEM certificate chain, to serve https; together with TLS_KEY' },
   TLS_KEY: { schema: path, default: '', about: 'Path of the PEM private key of TLS_CERT' },
   LOG_LEVEL: { schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }), default: 'info', about: 'The least severe messages that are logged' },
+  AUDIT_DAYS: { schema: days, default: '', about: 'For how many days the audit log is kept; for ever unless given' },
   DEMO: { schema: flag, default: 'true; false in production', about: 'Starts the demo relying site, with a demo account' },
   DEMO_PORT: { schema: port, default: 'PORT + 1', about: 'Port of the demo relying site' },
   PHONE_ORIGIN: { schema: origin, default: '', about: 'Origin on which the phone web app is served, where that is another than the issuer’s' },
@@ -66,6 +68,8 @@ export interface Config {
   readonly trustedProxies: number;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** Undefined where the audit log is kept for ever. */
+  readonly auditDays: number | undefined;
   readonly demo: { readonly port: number } | undefined;
   readonly phoneOrigin: string | undefined;
   readonly clientsFile: string | undefined;
@@ -108,6 +112,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustedProxies: given('TRUST_PROXY') ?? 0,
     tls,
     logLevel: given('LOG_LEVEL') ?? 'info',
+    auditDays: given('AUDIT_DAYS'),
     demo: (given('DEMO') ?? !production) ? { port: given('DEMO_PORT') ?? nextPort(listenPort) } : undefined,
     phoneOrigin: originOf(given('PHONE_ORIGIN')),
     clientsFile: given('CLIENTS_FILE'),

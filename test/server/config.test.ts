@@ -23,12 +23,12 @@ describe('server/config', () => {
     const config = readConfig({
       ...production, ENCRYPTION_KEY: `${key}, ${older}`, PORT: '8443', HOST: '::', TRUST_PROXY: '2', DEMO: 'yes', DEMO_PORT: '9000',
       DATABASE_URL: 'postgres://tandem@db/tandem', TLS_CERT: 'c.pem', TLS_KEY: 'k.pem', LOG_LEVEL: 'warn',
-      PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
+      AUDIT_DAYS: '400', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
     });
     assert.deepEqual(config, {
       production: true, issuer: 'https://id.example.com', port: 8443, host: '::', databaseUrl: 'postgres://tandem@db/tandem',
       encryptionKeys: [key, older], dataFolder: resolve('data'), trustedProxies: 2, tls: { cert: 'c.pem', key: 'k.pem' }, logLevel: 'warn',
-      demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
+      auditDays: 400, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
       theme: { name: 'ACME', logo: 'https://cdn.example.com/l.svg' },
     });
   });
@@ -50,6 +50,7 @@ describe('server/config', () => {
     ['ENCRYPTION_KEY', ['password', `${key}=`, `${key},`, `${key},${key}`, 'A'.repeat(64)]],
     ['TRUST_PROXY', ['10.0.0.1', '-1', '1.5', 'yes']],
     ['LOG_LEVEL', ['verbose']],
+    ['AUDIT_DAYS', ['0', '-1', '1.5', 'always', '123456']],
     ['DEMO', ['maybe']],
     ['DEMO_PORT', ['99999']],
     ['PHONE_ORIGIN', ['http://phone.example.com']],
