@@ -266,7 +266,7 @@ onEachDatabase('the adapter', (database) => {
       return async () => Number((await knex.raw<{ rows: Array<{ n: string }> }>('SELECT COUNT(*) AS n FROM pg_prepared_statements')).rows[0]!.n);
     }
     if (database.name === 'mariadb') {
-      return async () => Number((await knex.raw<[Array<{ Value: string }>]>(`SHOW SESSION STATUS LIKE 'Com_stmt_prepare'`))[0][0]!.Value);
+      return async () => Number((await knex.raw<[Array<{ Value: string }>]>(`SHOW SESSION STATUS LIKE 'Com_stmt_prepare'`))[0]![0]!.Value);
     }
     const connection = (await knex.client.acquireConnection()) as { prepare(sql: string): unknown };
     await knex.client.releaseConnection(connection);
