@@ -1,6 +1,6 @@
 import type { AccountsOptions } from './accounts/accounts.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
-import type { QrOptions as QrRoomOptions } from './qr/core.ts';
+import type { QrOptions as QrRoomOptions } from './qr/transaction/core.ts';
 
 /** Tandem's own accounts: registration, password, profile. */
 export interface AccountsFeature {

@@ -1,4 +1,4 @@
-import type { LiveState, Purpose, Via } from './states.ts';
+import type { LiveState, Purpose, Via } from './transaction/states.ts';
 
 declare module '../lib/events.ts' {
   interface EventMap {

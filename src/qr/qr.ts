@@ -8,11 +8,11 @@ import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { Interactions } from '../oidc/interactions.ts';
 import type { SignInMethod } from '../oidc/sign-in.ts';
 import './events.ts';
-import { browserRoutes } from './browser-routes.ts';
-import type { QrOptions, UsableDevices } from './core.ts';
-import { phoneRoutes } from './phone-routes.ts';
+import { browserRoutes } from './browser-side/routes.ts';
+import type { QrOptions, UsableDevices } from './transaction/core.ts';
+import { phoneRoutes } from './phone-side/routes.ts';
 import { createQrService } from './service.ts';
-import { createWaitingPages } from './waiting.ts';
+import { createWaitingPages } from './browser-side/waiting.ts';
 
 export interface QrRooms extends QrOptions {
   readonly devices: UsableDevices & { verify(body: string, options: VerifyOptions): Promise<SignedCall> };

@@ -1,15 +1,15 @@
 import type { Context, Transaction } from '../context.ts';
 import type {} from '../accounts/events.ts';
 import type {} from '../devices/events.ts';
-import { createBrowserSide } from './browser-side.ts';
-import { createCodes } from './codes.ts';
-import { createCore, type QrOptions, type QrServices } from './core.ts';
-import { createFrames } from './frames.ts';
-import { createPhoneSide } from './phone-side.ts';
-import { LIVE_STATES } from './states.ts';
-import { createQrStore, type QrTransaction } from './store.ts';
-import { createTrustStore } from './trust-store.ts';
-import { createWakeups } from './wakeup.ts';
+import { createBrowserSide } from './browser-side/browser-side.ts';
+import { createCodes } from './transaction/codes.ts';
+import { createCore, type QrOptions, type QrServices } from './transaction/core.ts';
+import { createFrames } from './transaction/frames.ts';
+import { createPhoneSide } from './phone-side/phone-side.ts';
+import { LIVE_STATES } from './transaction/states.ts';
+import { createQrStore, type QrTransaction } from './transaction/store.ts';
+import { createTrustStore } from './transaction/trust-store.ts';
+import { createWakeups } from './transaction/wakeup.ts';
 
 /** How long a transaction that nobody decided is kept, in milliseconds. */
 const KEEP_UNDECIDED = 60 * 60_000;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { randomToken } from '../../src/lib/crypto.ts';
 import { createKeyRing } from '../../src/lib/key-ring.ts';
-import { createFrames, frameNumber, isFresh, parseLink, ROTATION, type FrameNumber } from '../../src/qr/frames.ts';
+import { createFrames, frameNumber, isFresh, parseLink, ROTATION, type FrameNumber } from '../../src/qr/transaction/frames.ts';
 
 const issuer = 'https://id.example.com';
 const key = randomToken(32);

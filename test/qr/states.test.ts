@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { allows, CHANGES, codeIsDue, isLive, LIVE_STATES, type Change, type Purpose, type State } from '../../src/qr/states.ts';
+import { allows, CHANGES, codeIsDue, isLive, LIVE_STATES, type Change, type Purpose, type State } from '../../src/qr/transaction/states.ts';
 
 const STATES: readonly State[] = ['pending', 'scanned', 'approved', 'confirmed', 'consumed', 'denied', 'cancelled', 'expired'];
 const changes = Object.keys(CHANGES) as Change[];

@@ -1,5 +1,5 @@
 import { create } from 'qrcode';
-import { endingOf, isLive, type State } from '../../src/qr/states.ts';
+import { endingOf, isLive, type State } from '../../src/qr/transaction/states.ts';
 
 /**
  * The QR panel of the sign-in page: starts a transaction, draws its frames, and shows each state as it comes. News

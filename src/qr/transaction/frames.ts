@@ -1,5 +1,5 @@
-import { base64url, equal, hmac } from '../lib/crypto.ts';
-import type { KeyRing } from '../lib/key-ring.ts';
+import { base64url, equal, hmac } from '../../lib/crypto.ts';
+import type { KeyRing } from '../../lib/key-ring.ts';
 
 /** One rotation of a QR lasts this long, in milliseconds. */
 export const ROTATION = 5_000;

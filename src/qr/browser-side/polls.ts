@@ -1,6 +1,6 @@
-import type { Clock } from '../context.ts';
-import { AppError } from '../errors.ts';
-import { base64url, sha256 } from '../lib/crypto.ts';
+import type { Clock } from '../../context.ts';
+import { AppError } from '../../errors.ts';
+import { base64url, sha256 } from '../../lib/crypto.ts';
 
 /** How often a page without an event stream may ask, in seconds. */
 export const POLL_SECONDS = 5;

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../context.ts';
+import type { Database, Transaction } from '../../context.ts';
 
 export type TrustStore = ReturnType<typeof createTrustStore>;
 

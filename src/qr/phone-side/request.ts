@@ -1,5 +1,5 @@
-import { base64url, sha256 } from '../lib/crypto.ts';
-import type { Purpose } from './states.ts';
+import { base64url, sha256 } from '../../lib/crypto.ts';
+import type { Purpose } from '../transaction/states.ts';
 
 /** What the browser's side knows of a request when it starts. */
 export interface Facts {

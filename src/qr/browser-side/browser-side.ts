@@ -1,13 +1,13 @@
-import { AppError } from '../errors.ts';
-import { randomToken } from '../lib/crypto.ts';
-import { networkOf } from '../lib/network.ts';
-import { ACR } from '../oidc/acr.ts';
-import type { Authentication } from '../oidc/interactions.ts';
-import { refusal, subjectOf, type Parts } from './core.ts';
-import type { PhoneSide } from './phone-side.ts';
-import type { Facts } from './request.ts';
-import { isLive, type Purpose } from './states.ts';
-import { CONFIRM_TRIES, type Glance, type QrTransaction } from './store.ts';
+import { AppError } from '../../errors.ts';
+import { randomToken } from '../../lib/crypto.ts';
+import { networkOf } from '../../lib/network.ts';
+import { ACR } from '../../oidc/acr.ts';
+import type { Authentication } from '../../oidc/interactions.ts';
+import { refusal, subjectOf, type Parts } from '../transaction/core.ts';
+import type { PhoneSide } from '../phone-side/phone-side.ts';
+import type { Facts } from '../phone-side/request.ts';
+import { isLive, type Purpose } from '../transaction/states.ts';
+import { CONFIRM_TRIES, type Glance, type QrTransaction } from '../transaction/store.ts';
 
 /** Transactions that one browser may have under way. */
 const LIVE_PER_BROWSER = 3;

@@ -1,4 +1,4 @@
-import type { Database, Transaction as DatabaseTransaction } from '../context.ts';
+import type { Database, Transaction as DatabaseTransaction } from '../../context.ts';
 import { isLive, LIFETIME, type LiveState, type Purpose, type State, type Via } from './states.ts';
 
 /** A transaction as a browser starts it. */

@@ -1,10 +1,10 @@
-import type { Context, Transaction } from '../context.ts';
-import type { Device } from '../devices/device-store.ts';
-import { AppError } from '../errors.ts';
-import type { Browsers } from '../lib/http/browser.ts';
-import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { Context, Transaction } from '../../context.ts';
+import type { Device } from '../../devices/device-store.ts';
+import { AppError } from '../../errors.ts';
+import type { Browsers } from '../../lib/http/browser.ts';
+import type { AccountDirectory } from '../../oidc/accounts.ts';
 import type { Codes } from './codes.ts';
-import type { CancelReason } from './events.ts';
+import type { CancelReason } from '../events.ts';
 import type { Frames } from './frames.ts';
 import { allows, isLive, type Change, type State } from './states.ts';
 import type { QrStore, QrTransaction } from './store.ts';

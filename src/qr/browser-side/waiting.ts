@@ -1,10 +1,10 @@
-import type { Context } from '../context.ts';
-import { randomToken } from '../lib/crypto.ts';
-import type { Stream } from '../lib/http/sse.ts';
-import { frameNumber } from './frames.ts';
-import type { QrService } from './service.ts';
-import { isLive, type State } from './states.ts';
-import type { Change, QrTransaction } from './store.ts';
+import type { Context } from '../../context.ts';
+import { randomToken } from '../../lib/crypto.ts';
+import type { Stream } from '../../lib/http/sse.ts';
+import { frameNumber } from '../transaction/frames.ts';
+import type { QrService } from '../service.ts';
+import { isLive, type State } from '../transaction/states.ts';
+import type { Change, QrTransaction } from '../transaction/store.ts';
 
 /** What a page is told of its transaction. No secrets: a stream may be read by whoever shares the screen. */
 export interface PageState {

@@ -1,5 +1,5 @@
-import { base64url, equal, hmac, randomDigits } from '../lib/crypto.ts';
-import type { KeyRing } from '../lib/key-ring.ts';
+import { base64url, equal, hmac, randomDigits } from '../../lib/crypto.ts';
+import type { KeyRing } from '../../lib/key-ring.ts';
 
 /** Letters of a typed code: none is a vowel, so that no word appears, and none looks like a digit (RFC 8628 §6.1). */
 const CODE_ALPHABET = 'BCDFGHJKLMNPQRSTVWXZ';

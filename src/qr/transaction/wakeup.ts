@@ -1,4 +1,4 @@
-import type { Context, Transaction } from '../context.ts';
+import type { Context, Transaction } from '../../context.ts';
 import { LIFETIME } from './states.ts';
 import type { Change } from './store.ts';
 

@@ -1,14 +1,14 @@
 import type Router from '@koa/router';
 import type { Context as KoaContext } from 'koa';
-import type { Context } from '../context.ts';
-import type { SignedCall, VerifyOptions } from '../devices/verification.ts';
-import { base64url, equal, hmac } from '../lib/crypto.ts';
-import { route } from '../lib/http/route.ts';
-import { describeBrowser } from '../lib/http/user-agent.ts';
-import type { Views } from '../lib/views/views.ts';
-import { parseLink } from './frames.ts';
+import type { Context } from '../../context.ts';
+import type { SignedCall, VerifyOptions } from '../../devices/verification.ts';
+import { base64url, equal, hmac } from '../../lib/crypto.ts';
+import { route } from '../../lib/http/route.ts';
+import { describeBrowser } from '../../lib/http/user-agent.ts';
+import type { Views } from '../../lib/views/views.ts';
+import { parseLink } from '../transaction/frames.ts';
 import type { Ticket } from './phone-side.ts';
-import type { QrService } from './service.ts';
+import type { QrService } from '../service.ts';
 
 /** How long a phone that opened a fresh link may take to claim, in seconds: the camera, and a cold start of the app. */
 const TICKET_SECONDS = 60;

@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import type { SignedCall } from '../devices/verification.ts';
-import { AppError } from '../errors.ts';
-import { equal, randomToken } from '../lib/crypto.ts';
-import { refusal, subjectOf, type Parts } from './core.ts';
-import { isFresh, type Frame, type FrameNumber } from './frames.ts';
+import type { SignedCall } from '../../devices/verification.ts';
+import { AppError } from '../../errors.ts';
+import { equal, randomToken } from '../../lib/crypto.ts';
+import { refusal, subjectOf, type Parts } from '../transaction/core.ts';
+import { isFresh, type Frame, type FrameNumber } from '../transaction/frames.ts';
 import { encodeRequest, requestHash, type Facts } from './request.ts';
-import { codeIsDue, LIFETIME, type Via } from './states.ts';
-import type { QrTransaction } from './store.ts';
+import { codeIsDue, LIFETIME, type Via } from '../transaction/states.ts';
+import type { QrTransaction } from '../transaction/store.ts';
 
 /** Typed codes that a device may get wrong in ten minutes. */
 const TYPED_MISSES = 5;
@@ -235,17 +235,24 @@ export function createPhoneSide({ context, services, store, trust, frames, codes
     /** Throws `locked` while the account may approve nothing by QR. */
     checkLock,
 
-    /** Counts a wrong confirm code against the account; the one too many is told. */
+    /** Counts a wrong confirm code against the account. The one that locks it is told, those after it are not. */
     async countMiss(transaction: QrTransaction, accountId: string): Promise<void> {
-      try {
-        await accountLock.take(accountId);
-        await accountLock.check(accountId);
-      } catch (error) {
-        if (!(error instanceof AppError) || error.code !== 'rate_limited') throw error;
-        await db.transaction((tx) => events.emit(tx, 'qr.locked', { ...subjectOf(transaction), seconds: LOCK_SECONDS }));
-      }
+      if (await exhausts(() => accountLock.take(accountId))) return;
+      if (!(await exhausts(() => accountLock.check(accountId)))) return;
+      await db.transaction((tx) => events.emit(tx, 'qr.locked', { ...subjectOf(transaction), seconds: LOCK_SECONDS }));
     },
   };
+}
+
+/** Whether the limit that `work` asks has nothing left. */
+async function exhausts(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'rate_limited') return true;
+    throw error;
+  }
 }
 
 /** A decision can be made once: whoever comes again, or too late, learns what became of it. */
