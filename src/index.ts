@@ -8,5 +8,8 @@ export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/
 export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';
 export { AppError, type ErrorCode } from './errors.ts';
+export type { AuditService } from './audit/audit.ts';
+export type { KeysOptions, KeysService } from './keys/service.ts';
+export type { Clock } from './lib/clock.ts';
 export type { Log } from './lib/log.ts';
 export type { Theme } from './lib/views/views.ts';

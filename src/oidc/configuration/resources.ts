@@ -12,6 +12,13 @@ export interface Resource {
   readonly audience?: string;
 }
 
+/**
+ * The resource servers that access tokens can be made for, by resource indicator (RFC 8707 §2). A client may ask only of
+ * those that its metadata `tandem_resources` names.
+ *
+ * @example
+ * const resources: Resources = { 'https://api.example.com': { scopes: { read: 'Read your documents' } } };
+ */
 export type Resources = Readonly<Record<string, Resource>>;
 
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
