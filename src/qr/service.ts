@@ -7,7 +7,8 @@ import { createCore, type QrOptions, type QrServices } from './transaction/core.
 import { createFrames } from './transaction/frames.ts';
 import { createPhoneSide } from './phone-side/phone-side.ts';
 import { LIVE_STATES } from './transaction/states.ts';
-import { createQrStore, type QrTransaction } from './transaction/store.ts';
+import { createQrStore } from './transaction/store.ts';
+import type { QrTransaction } from './transaction/transaction.ts';
 import { createTrustStore } from './transaction/trust-store.ts';
 import { createWakeups } from './transaction/wakeup.ts';
 

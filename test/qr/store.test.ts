@@ -3,7 +3,8 @@ import { migrations } from '../../migrations/index.ts';
 import { randomToken } from '../../src/lib/crypto.ts';
 import { createDatabase, type Database, type Transaction } from '../../src/lib/database/database.ts';
 import { migrate } from '../../src/lib/database/migrate.ts';
-import { createQrStore, type QrStore, type QrTransaction } from '../../src/qr/transaction/store.ts';
+import { createQrStore, type QrStore } from '../../src/qr/transaction/store.ts';
+import type { QrTransaction } from '../../src/qr/transaction/transaction.ts';
 import { onEachDatabase } from '../support/databases.ts';
 
 onEachDatabase('the store of QR transactions', (database) => {

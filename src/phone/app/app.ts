@@ -1,5 +1,5 @@
 import { PhoneError } from '../sdk/errors.ts';
-import type { Phone } from '../sdk/phone.ts';
+import type { Phone } from '../sdk/types.ts';
 import { hasWord, word, type Screen, type Values } from './screens.ts';
 
 /** What every flow is given. */

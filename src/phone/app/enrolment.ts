@@ -1,6 +1,6 @@
 import { PhoneError } from '../sdk/errors.ts';
 import type { EnrolmentLink } from '../sdk/links.ts';
-import type { Enrolled } from '../sdk/phone.ts';
+import type { Enrolled } from '../sdk/types.ts';
 import { webAuthnVerifier } from '../sdk/web-authn.ts';
 import type { App } from './app.ts';
 import { thisPhone } from './this-phone.ts';

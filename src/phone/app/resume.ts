@@ -1,4 +1,4 @@
-import type { Claimed, Decided } from '../sdk/phone.ts';
+import type { Claimed, Decided } from '../sdk/types.ts';
 import { base64url } from '../sdk/platform.ts';
 import { readRequest } from '../sdk/request.ts';
 import type { App } from './app.ts';

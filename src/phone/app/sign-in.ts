@@ -1,7 +1,7 @@
 import { PhoneError } from '../sdk/errors.ts';
 import type { PhoneAccount } from '../sdk/key-store.ts';
 import type { SignInLink, TypedCode } from '../sdk/links.ts';
-import type { Claimed, Decided } from '../sdk/phone.ts';
+import type { Claimed, Decided } from '../sdk/types.ts';
 import type { App } from './app.ts';
 import { spaced } from './enrolment.ts';
 import { drop, keep, kept } from './resume.ts';

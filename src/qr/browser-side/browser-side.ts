@@ -7,7 +7,8 @@ import { refusal, subjectOf, type Parts } from '../transaction/core.ts';
 import type { PhoneSide } from '../phone-side/phone-side.ts';
 import type { Facts } from '../phone-side/request.ts';
 import { isLive, type Purpose } from '../transaction/states.ts';
-import { CONFIRM_TRIES, type Glance, type QrTransaction } from '../transaction/store.ts';
+import { CONFIRM_TRIES } from '../transaction/store.ts';
+import type { Glance, QrTransaction } from '../transaction/transaction.ts';
 
 /** Transactions that one browser may have under way. */
 const LIVE_PER_BROWSER = 3;

@@ -19,7 +19,7 @@ import { createPolls, POLL_SECONDS } from './polls.ts';
 import type { Facts } from '../phone-side/request.ts';
 import type { QrService } from '../service.ts';
 import { endingOf } from '../transaction/states.ts';
-import type { Glance, QrTransaction } from '../transaction/store.ts';
+import type { Glance, QrTransaction } from '../transaction/transaction.ts';
 import type { WaitingPages } from './waiting.ts';
 
 /** How often the page without scripts reloads itself, in seconds; a frame is valid for twice as long. */

@@ -4,7 +4,7 @@ import type { Stream } from '../../lib/http/sse.ts';
 import { frameNumber } from '../transaction/frames.ts';
 import type { QrService } from '../service.ts';
 import { isLive, type State } from '../transaction/states.ts';
-import type { Change, QrTransaction } from '../transaction/store.ts';
+import type { Change, QrTransaction } from '../transaction/transaction.ts';
 
 /** What a page is told of its transaction. No secrets: a stream may be read by whoever shares the screen. */
 export interface PageState {

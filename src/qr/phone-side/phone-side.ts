@@ -6,7 +6,7 @@ import { refusal, subjectOf, type Parts } from '../transaction/core.ts';
 import { isFresh, type Frame, type FrameNumber } from '../transaction/frames.ts';
 import { encodeRequest, requestHash, type Facts } from './request.ts';
 import { codeIsDue, LIFETIME, type Via } from '../transaction/states.ts';
-import type { QrTransaction } from '../transaction/store.ts';
+import type { QrTransaction } from '../transaction/transaction.ts';
 
 /** Typed codes that a device may get wrong in ten minutes. */
 const TYPED_MISSES = 5;

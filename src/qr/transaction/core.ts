@@ -7,7 +7,8 @@ import type { Codes } from './codes.ts';
 import type { CancelReason } from '../events.ts';
 import type { Frames } from './frames.ts';
 import { allows, isLive, type Change, type State } from './states.ts';
-import type { QrStore, QrTransaction } from './store.ts';
+import type { QrStore } from './store.ts';
+import type { QrTransaction } from './transaction.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { Wakeups } from './wakeup.ts';
 

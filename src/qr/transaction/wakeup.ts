@@ -1,6 +1,6 @@
 import type { Context, Transaction } from '../../context.ts';
 import { LIFETIME } from './states.ts';
-import type { Change } from './store.ts';
+import type { Change } from './transaction.ts';
 
 const TOPIC = 'tandem_qr';
 /** Where processes cannot tell one another, each asks this often, in milliseconds. */
