@@ -1,6 +1,7 @@
 import type { AccountsOptions } from './accounts/accounts.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
 import type { QrOptions as QrRoomOptions } from './qr/transaction/core.ts';
+import type { TotpOptions as TotpRoomOptions } from './totp/authenticators.ts';
 
 /** Tandem's own accounts: registration, password, profile. */
 export interface AccountsFeature {
@@ -19,8 +20,19 @@ export interface QrOptions extends QrRoomOptions {
   readonly accounts?: AccountDirectory;
 }
 
+/** Codes of an authenticator app as a second factor. */
+export interface TotpFeature {
+  readonly name: 'totp';
+  readonly options: TotpOptions;
+}
+
+export interface TotpOptions extends TotpRoomOptions {
+  /** The accounts of the host. Needed where {@link accounts} is not on. */
+  readonly accounts?: AccountDirectory;
+}
+
 /** A part of Tandem that is switched on by being listed. Plain data; {@link tandem} makes the parts. */
-export type Feature = AccountsFeature | QrFeature;
+export type Feature = AccountsFeature | QrFeature | TotpFeature;
 
 /**
  * Switches on Tandem's own accounts.
@@ -41,4 +53,14 @@ export function accounts(options: AccountsOptions = {}): AccountsFeature {
  */
 export function qr(options: QrOptions = {}): QrFeature {
   return { name: 'qr', options };
+}
+
+/**
+ * Switches on codes of authenticator apps (TOTP, RFC 6238) as a second factor, and recovery codes with them.
+ *
+ * @example
+ * tandem({ …, features: [accounts(), qr(), totp()] });
+ */
+export function totp(options: TotpOptions = {}): TotpFeature {
+  return { name: 'totp', options };
 }

@@ -1,5 +1,5 @@
 export { tandem, type Tandem, type TandemOptions } from './plugin.ts';
-export { accounts, qr, type Feature, type QrOptions } from './features.ts';
+export { accounts, qr, totp, type Feature, type QrOptions, type TotpOptions } from './features.ts';
 export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';

@@ -1,0 +1,95 @@
+import type { Context, Transaction } from '../context.ts';
+
+/** An authenticator app of an account, in use. */
+export interface Authenticator {
+  readonly id: string;
+  readonly name: string;
+  /** Epoch milliseconds, like the other times. */
+  readonly createdAt: number;
+  readonly lastUsedAt: number | undefined;
+}
+
+/** An authenticator whose first code has not been typed yet. */
+export interface PendingAuthenticator {
+  readonly id: string;
+  /** The seed in base32 without padding (RFC 4648 §6), to be typed where a QR cannot be scanned. */
+  readonly secret: string;
+  /** The `otpauth:` URI of the QR. */
+  readonly uri: string;
+  readonly expiresAt: number;
+}
+
+/** Where the first code of an authenticator was typed. */
+export type ActivatedBy = 'account' | 'sign-in' | 'api';
+
+/** Where a request came from, as far as it is known. */
+export interface CodeOrigin {
+  readonly clientId?: string | undefined;
+  readonly address?: string | undefined;
+}
+
+/** The hash function of codes, as otpauth URIs name it. Apps know SHA1; few know the others. */
+export type TotpAlgorithm = 'SHA1' | 'SHA256' | 'SHA512';
+
+export interface TotpOptions {
+  /** Of new authenticators; SHA1 unless told otherwise, as many apps ignore any other. */
+  readonly algorithm?: TotpAlgorithm;
+}
+
+export interface ActivationOptions extends CodeOrigin {
+  readonly name?: string | undefined;
+  readonly by: ActivatedBy;
+  /** Runs inside the transaction, under the account's lock, before the authenticator becomes active; what it throws undoes all. */
+  readonly guard?: ((tx: Transaction) => Promise<void>) | undefined;
+}
+
+/** The authenticators of accounts, and the codes that they show (RFC 6238). */
+export interface Authenticators {
+  /** Those in use, oldest first. */
+  list(accountId: string, tx?: Transaction): Promise<Authenticator[]>;
+  /** Whether the account signs in with a code beside its password, be the factor off or not. */
+  required(accountId: string, tx?: Transaction): Promise<boolean>;
+  /** Whether codes are taken; `blockedUntil` in epoch milliseconds. */
+  standing(accountId: string): Promise<{ off: boolean; blockedUntil: number | undefined }>;
+  /**
+   * Starts an enrolment, or gives the one that is under way.
+   *
+   * @throws AppError `conflict` with five authenticators in use; `rate_limited`
+   */
+  begin(accountId: string, origin?: CodeOrigin): Promise<PendingAuthenticator>;
+  /** @throws AppError `not_found`, `expired` */
+  pending(accountId: string, id: string): Promise<PendingAuthenticator>;
+  /**
+   * Takes the first code: the authenticator is in use from now on. `first` tells whether it is the account's only one.
+   *
+   * @throws AppError `invalid_code` with `tries_left`, `rate_limited`, `expired`, `not_found`, `conflict`, and what `guard` throws
+   */
+  activate(accountId: string, id: string, code: string, options: ActivationOptions): Promise<Authenticator & { readonly first: boolean }>;
+  /**
+   * Takes a code of any of the account's authenticators, once. Without an account it does the same work, and refuses.
+   *
+   * @throws AppError `invalid_code` with `tries_left`; `rate_limited`; `locked` where the factor is off
+   */
+  verify(accountId: string | undefined, code: string, origin: CodeOrigin): Promise<Authenticator>;
+  /** @throws AppError `not_found`, `invalid_request` */
+  rename(accountId: string, id: string, name: string, origin?: CodeOrigin): Promise<void>;
+  /** `last` tells whether it was the account's only one. @throws AppError `not_found` */
+  remove(accountId: string, id: string, origin?: CodeOrigin): Promise<{ last: boolean }>;
+  /** Returns how many there were. */
+  removeAll(tx: Transaction, accountId: string, reason: 'recovery' | 'reset', origin?: CodeOrigin): Promise<number>;
+  /** Deletes enrolments that nobody finished; returns how many. */
+  sweep(): Promise<number>;
+}
+
+export interface AuthenticatorsRooms extends TotpOptions {
+  /** The words by which a person recognises the account, for the app's list; undefined where there is no such account. */
+  label(accountId: string): Promise<string | undefined>;
+  /** The name under which apps list the account. */
+  readonly issuerName: string;
+  /** Called in the transaction of every code that was taken, but an authenticator's first. */
+  readonly verified?: ((tx: Transaction, accountId: string) => Promise<void>) | undefined;
+}
+
+export function createAuthenticators(_context: Context, _rooms: AuthenticatorsRooms): Authenticators {
+  throw new Error('under construction');
+}
