@@ -1,11 +1,6 @@
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-
-/** What the relying site knows of somebody signed in. */
-export interface Visitor {
-  readonly idToken: Readonly<Record<string, unknown>>;
-  readonly userInfo: Readonly<Record<string, unknown>>;
-}
+import type { Proven } from './provider.ts';
 
 export function welcomePage({ issuer, note }: { issuer: string; note?: string | undefined }): string {
   return page('Two Cups', html`
@@ -13,7 +8,7 @@ export function welcomePage({ issuer, note }: { issuer: string; note?: string | 
     ${note ? html`<p class="note" role="status">${note}</p>` : html``}
     <p>Two Cups is a demonstration: a shop that lets you in by your phone. It never sees a password, and asks the provider
       at <code>${issuer}</code> who you are.</p>
-    <p><a class="button" href="/sign-in">Sign in with your phone</a></p>
+    <p><a class="button" href="/sign-in">Sign in with your phone</a> <a class="button quiet" href="/pay">Pay with your balance</a></p>
     <ol>
       <li>The provider shows a QR code in this browser.</li>
       <li>Scan it with the phone app: <a href="${issuer}/phone">${issuer}/phone</a></li>
@@ -22,26 +17,63 @@ export function welcomePage({ issuer, note }: { issuer: string; note?: string | 
     <p class="small">No phone enrolled yet? Add one at <a href="${issuer}/account">${issuer}/account</a>.</p>`);
 }
 
-export function greetingPage({ visitor, issuer }: { visitor: Visitor; issuer: string }): string {
-  const { idToken, userInfo } = visitor;
-  const name = [userInfo['name'], userInfo['email'], idToken['sub']].find((value) => typeof value === 'string' && value !== '');
-  return page(`Hello ${String(name)} · Two Cups`, html`
-    <h1>Hello ${String(name)}</h1>
+export function greetingPage({ visitor, issuer }: { visitor: Proven; issuer: string }): string {
+  const { claims, userInfo } = visitor;
+  const name = nameOf(visitor);
+  return page(`Hello ${name} · Two Cups`, html`
+    <h1>Hello ${name}</h1>
     <p>The provider at <code>${issuer}</code> says so, and its signature was verified.</p>
-    ${table('ID token', idToken)}
+    <p><a class="button" href="/pay">Pay with your balance</a></p>
+    ${table('ID token', claims)}
     ${table('UserInfo', userInfo)}
     <form method="post" action="/sign-out"><button class="button quiet">Sign out</button></form>`);
 }
 
-export function problemPage({ title, detail }: { title: string; detail: string }): string {
+/** What is to be paid, before anything is asked of the provider. */
+export function tillPage({ visitor, issuer }: { visitor: Proven | undefined; issuer: string }): string {
+  return page('Pay with your balance · Two Cups', html`
+    <h1>Two cups, € 7.00</h1>
+    <p>${visitor ? `From the balance of ${nameOf(visitor)}.` : 'From your balance; paying signs you in as well.'}</p>
+    <p>A password alone does not pay here. The shop asks the provider at <code>${issuer}</code> for a second factor in the last
+      five minutes, and lets the request fail without: a code of an authenticator app, or a phone that checks your finger, face or PIN.</p>
+    <form method="post" action="/pay"><button class="button">Pay with your balance</button> <a class="button quiet" href="/">Back to the shop</a></form>`);
+}
+
+export function receiptPage({ by, issuer }: { by: Proven; issuer: string }): string {
+  const { acr, amr, auth_time } = by.claims;
+  return page('Paid · Two Cups', html`
+    <h1>Paid.</h1>
+    <p>Two cups for ${nameOf(by)}. The provider at <code>${issuer}</code> vouched for both factors, in an ID token that was verified:</p>
+    ${table('How you signed in', { acr, amr, auth_time })}
+    <p><a class="button" href="/">Back to the shop</a></p>`);
+}
+
+interface Way {
+  readonly label: string;
+  readonly href: string;
+}
+
+export interface Problem {
+  readonly title: string;
+  readonly detail: string;
+  /** The ways on, beside the one back to the shop; the first is the best. */
+  readonly ways?: readonly Way[];
+}
+
+export function problemPage({ title, detail, ways = [{ label: 'Try again', href: '/sign-in' }] }: Problem): string {
+  const all = [...ways, { label: 'Back to the shop', href: '/' }];
   return page(`${title} · Two Cups`, html`
     <h1>${title}</h1>
     <p>${detail}</p>
-    <p><a class="button" href="/sign-in">Try again</a> <a class="button quiet" href="/">Back to the shop</a></p>`);
+    <p>${all.map(({ label, href }, index) => html`<a class="${index === 0 ? 'button' : 'button quiet'}" href="${href}">${label}</a> `)}</p>`);
+}
+
+function nameOf({ claims, userInfo }: Proven): string {
+  return String([userInfo['name'], userInfo['email'], claims.sub].find((value) => typeof value === 'string' && value !== ''));
 }
 
 function table(title: string, claims: Readonly<Record<string, unknown>>): Html {
-  const rows = Object.entries(claims).map(([claim, value]) => html`
+  const rows = Object.entries(claims).filter(([, value]) => value !== undefined).map(([claim, value]) => html`
       <tr><th scope="row">${claim}</th><td>${show(claim, value)}</td></tr>`);
   return html`
     <table>

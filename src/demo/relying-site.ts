@@ -1,104 +1,114 @@
 import Koa from 'koa';
 import type { Context } from 'koa';
-import * as oidc from 'openid-client';
-import { STYLE, greetingPage, problemPage, welcomePage } from './pages.ts';
-import type { Visitor } from './pages.ts';
+import { STYLE, greetingPage, problemPage, receiptPage, tillPage, welcomePage } from './pages.ts';
+import type { Problem } from './pages.ts';
+import { createProviderClient, refusal } from './provider.ts';
+import type { ClientOptions, Demand, Pending, Proven } from './provider.ts';
 import { createSessions } from './sessions.ts';
 
-export interface RelyingSiteOptions {
-  /** Where the provider is. */
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** Where this site is: an origin. */
-  readonly url: string;
+export type { ClientOptions as RelyingSiteOptions } from './provider.ts';
+
+interface State {
+  /** Who is signed in here. */
+  readonly visitor?: Proven | undefined;
+  /** Set while the browser is at the provider. */
+  readonly pending?: Pending;
+  /** The sign-in that paid. */
+  readonly paidBy?: Proven;
 }
 
-type State = { step: 'leaving'; state: string; nonce: string; verifier: string } | { step: 'in'; visitor: Visitor; idToken: string };
+interface Refused extends Problem {
+  readonly status: number;
+}
 
-const SCOPE = 'openid profile email';
+/** Paying takes two factors, and the person at the keyboard just now. */
+const TILL: Demand = { acr: 'urn:tandem:acr:2', maxAge: 300 };
 
 /**
  * A site that signs people in through OpenID Connect, as any site would: it knows the issuer's name, and a client id and
  * secret that it was given, and learns everything else by discovery.
  */
-export function createRelyingSite({ issuer, clientId, clientSecret, url }: RelyingSiteOptions): Koa {
+export function createRelyingSite(options: ClientOptions): Koa {
+  const { issuer, url } = options;
   const app = new Koa();
   const sessions = createSessions<State>({ secure: url.startsWith('https:') });
-  const redirectUri = `${url}/callback`;
-  let discovered: Promise<oidc.Configuration> | undefined;
-
-  /** Discovers the provider at the first visit, and again after a failure: it may start later than this site. */
-  function provider(): Promise<oidc.Configuration> {
-    // Verify the ID token's signature too, though it came straight from the token endpoint.
-    const execute = [oidc.enableNonRepudiationChecks];
-    if (issuer.startsWith('http:')) execute.push(oidc.allowInsecureRequests);
-    const metadata = { client_secret: clientSecret, id_token_signed_response_alg: 'ES256' };
-    discovered ??= oidc.discovery(new URL(issuer), clientId, metadata, undefined, { execute }).catch((error: unknown) => {
-      discovered = undefined;
-      throw error;
-    });
-    return discovered;
-  }
+  const provider = createProviderClient(options);
 
   async function signIn(ctx: Context) {
-    const config = await provider();
-    const [state, nonce, verifier] = [oidc.randomState(), oidc.randomNonce(), oidc.randomPKCECodeVerifier()];
-    sessions.start(ctx, { step: 'leaving', state, nonce, verifier });
-    ctx.redirect(oidc.buildAuthorizationUrl(config, {
-      redirect_uri: redirectUri,
-      scope: SCOPE,
-      state,
-      nonce,
-      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-    }).href);
+    const { href, pending } = await provider.leave();
+    sessions.start(ctx, { pending });
+    ctx.redirect(href);
+  }
+
+  /** Who is signed in here stays so, whatever comes of it. */
+  async function pay(ctx: Context) {
+    const visitor = sessions.get(ctx)?.visitor;
+    const { href, pending } = await provider.leave({ demand: TILL, hint: visitor?.token });
+    sessions.start(ctx, { visitor, pending });
+    ctx.status = 303;
+    ctx.redirect(href);
   }
 
   async function callback(ctx: Context) {
-    const session = sessions.get(ctx);
-    if (session?.step !== 'leaving') return ctx.redirect('/');
-    sessions.end(ctx);
-    const config = await provider();
+    const { pending, visitor } = sessions.get(ctx) ?? {};
+    if (!pending) return ctx.redirect('/');
+    sessions.start(ctx, { visitor });
+    const paying = pending.demand !== undefined;
+    let proven: Proven;
     try {
-      const tokens = await oidc.authorizationCodeGrant(config, new URL(ctx.originalUrl, url), {
-        pkceCodeVerifier: session.verifier,
-        expectedState: session.state,
-        expectedNonce: session.nonce,
-        idTokenExpected: true,
-      });
-      const idToken = tokens.claims()!;
-      const userInfo = await oidc.fetchUserInfo(config, tokens.access_token, idToken.sub);
-      sessions.start(ctx, { step: 'in', visitor: { idToken, userInfo }, idToken: tokens.id_token! });
-      ctx.redirect('/');
+      proven = await provider.redeem(ctx.originalUrl, pending);
     } catch (error) {
-      if (!(error instanceof oidc.AuthorizationResponseError)) throw error;
-      ctx.status = 400;
-      ctx.body = error.error === 'access_denied'
-        ? problemPage({ title: 'You are not signed in', detail: 'The request was denied. Nothing about you was shared with this shop.' })
-        : problemPage({ title: 'That did not work', detail: error.error_description ?? error.error });
+      const refused = refusal(error);
+      if (!refused) throw error;
+      return refuse(ctx, paying ? unpaid(refused.code, refused.description) : notSignedIn(refused.code, refused.description));
     }
+    // What was asked for is only asked: what counts is what the ID token says.
+    if (paying && proven.claims.acr !== TILL.acr) return refuse(ctx, unpaid('unmet_authentication_requirements'));
+    if (paying && visitor && visitor.claims.sub !== proven.claims.sub) return refuse(ctx, unpaid('wrong_account'));
+    sessions.start(ctx, { visitor: proven, ...(paying && { paidBy: proven }) });
+    ctx.redirect(paying ? '/paid' : '/');
   }
 
-  /** Ends the session here and at the provider (OpenID Connect RP-Initiated Logout). */
+  function refuse(ctx: Context, { status, ...problem }: Refused) {
+    ctx.status = status;
+    ctx.body = problemPage(problem);
+  }
+
+  /** Why nothing was paid, and what to do about it. */
+  function unpaid(code: string, description = code): Refused {
+    const title = 'Nothing was paid';
+    const ways = [{ label: 'Back to the till', href: '/pay' }];
+    if (code === 'access_denied') return { status: 403, title, detail: 'You refused at the provider. Your balance is as it was.', ways };
+    if (code === 'wrong_account') return { status: 403, title, detail: 'The provider named another account than the one that is signed in here.', ways };
+    if (code !== 'unmet_authentication_requirements') return { status: 400, title, detail: `The provider answered: ${description}`, ways };
+    const detail = 'Paying takes a second factor: a code of an authenticator app, or a phone that checks your finger, face or PIN. Add one to your account, and come back.';
+    return { status: 403, title, detail, ways: [{ label: 'Go to your account', href: `${issuer}/account` }, ...ways] };
+  }
+
+  /** Ends the session here and at the provider. */
   async function signOut(ctx: Context) {
-    const session = sessions.get(ctx);
+    const visitor = sessions.get(ctx)?.visitor;
     sessions.end(ctx);
-    if (session?.step !== 'in') return ctx.redirect('/');
-    const config = await provider();
+    if (!visitor) return ctx.redirect('/');
     ctx.status = 303;
-    ctx.redirect(oidc.buildEndSessionUrl(config, { id_token_hint: session.idToken, post_logout_redirect_uri: `${url}/signed-out` }).href);
+    ctx.redirect(await provider.leaveForGood(visitor.token));
   }
 
   function home(ctx: Context) {
-    const session = sessions.get(ctx);
-    ctx.body = session?.step === 'in' ? greetingPage({ visitor: session.visitor, issuer }) : welcomePage({ issuer });
+    const visitor = sessions.get(ctx)?.visitor;
+    ctx.body = visitor ? greetingPage({ visitor, issuer }) : welcomePage({ issuer });
+  }
+
+  function paid(ctx: Context) {
+    const by = sessions.get(ctx)?.paidBy;
+    if (!by) return ctx.redirect('/pay');
+    ctx.body = receiptPage({ by, issuer });
   }
 
   function me(ctx: Context) {
-    const session = sessions.get(ctx);
-    ctx.status = session?.step === 'in' ? 200 : 401;
-    ctx.body = session?.step === 'in' ? session.visitor : { error: 'not_signed_in' };
+    const visitor = sessions.get(ctx)?.visitor;
+    ctx.status = visitor ? 200 : 401;
+    ctx.body = visitor ? { idToken: visitor.claims, userInfo: visitor.userInfo } : { error: 'not_signed_in' };
   }
 
   const routes: Readonly<Record<string, (ctx: Context) => unknown>> = {
@@ -106,6 +116,9 @@ export function createRelyingSite({ issuer, clientId, clientSecret, url }: Relyi
     'GET /me': me,
     'GET /sign-in': signIn,
     'GET /callback': callback,
+    'GET /pay': (ctx) => (ctx.body = tillPage({ visitor: sessions.get(ctx)?.visitor, issuer })),
+    'POST /pay': pay,
+    'GET /paid': paid,
     'POST /sign-out': signOut,
     'GET /signed-out': (ctx) => (ctx.body = welcomePage({ issuer, note: 'You are signed out.' })),
     'GET /style.css': (ctx) => Object.assign(ctx, { body: STYLE, type: 'css' }),
@@ -130,9 +143,14 @@ export function createRelyingSite({ issuer, clientId, clientSecret, url }: Relyi
   app.use(async (ctx) => {
     const method = ctx.method === 'HEAD' ? 'GET' : ctx.method;
     const route = routes[`${method} ${ctx.path}`];
-    // A form of another site could sign people out otherwise.
+    // A form of another site could sign people out, or take them to the till, otherwise.
     if (method === 'POST' && ctx.get('Origin') && ctx.get('Origin') !== url) return void (ctx.status = 403);
     if (route) await route(ctx);
   });
   return app;
+}
+
+function notSignedIn(code: string, description = code): Refused {
+  if (code !== 'access_denied') return { status: 400, title: 'That did not work', detail: description };
+  return { status: 400, title: 'You are not signed in', detail: 'The request was denied. Nothing about you was shared with this shop.' };
 }

@@ -4,13 +4,12 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateKeyPairSync } from 'node:crypto';
-import { Provider } from 'oidc-provider';
+import { interactionPolicy, Provider } from 'oidc-provider';
 import { html } from '../../src/demo/html.ts';
 import { createRelyingSite } from '../../src/demo/relying-site.ts';
 
-/** Follows redirects across sites with one set of cookies for each, as a browser does. */
-function createBrowser() {
-  const jars = new Map<string, Map<string, string>>();
+/** Follows redirects across sites with one set of cookies for each, as a browser does; `visited` collects where it went, `jars` its cookies by host. */
+function createBrowser({ visited = [], jars = new Map() }: { visited?: string[]; jars?: Map<string, Map<string, string>> } = {}) {
   return async function visit(url: string, init: RequestInit = {}): Promise<{ url: string; status: number; text: string; headers: Headers }> {
     for (let hops = 0; hops < 12; hops += 1) {
       const { host } = new URL(url);
@@ -24,6 +23,7 @@ function createBrowser() {
         else jar.delete(name!);
       }
       const location = response.headers.get('location');
+      visited.push(url);
       if (!location) return { url, status: response.status, text: await response.text(), headers: response.headers };
       url = new URL(location, url).href;
       init = {};
@@ -32,11 +32,27 @@ function createBrowser() {
   };
 }
 
+const ONE = 'urn:tandem:acr:1';
+const TWO = 'urn:tandem:acr:2';
+
+/** The library's, with its question of `acr` behind a switch, and with nothing said of who may answer. */
+function policy(heeds: () => boolean): interactionPolicy.DefaultPolicy {
+  const { base, Check } = interactionPolicy;
+  const prompts = base();
+  const { checks } = prompts.get('login')!;
+  for (const reason of ['essential_acr', 'essential_acrs', 'id_token_hint']) checks.remove(reason);
+  checks.add(new Check('weak', 'a stronger sign-in is needed', ({ oidc }) => heeds() && oidc.params?.['claims'] !== undefined && oidc.session?.acr !== TWO));
+  return prompts;
+}
+
 describe('the demo relying site', () => {
   const servers: Server[] = [];
   let issuer: string;
   let url: string;
-  let answer: 'approve' | 'deny';
+  /** What the person does at the provider. */
+  let answer: { accountId: string; acr: string } | { error: string; error_description?: string };
+  /** Whether the provider asks for the class that a request needs, rather than give what it has. */
+  let heeds: boolean;
   let idTokens: (token: string) => string;
 
   async function listen() {
@@ -61,9 +77,10 @@ describe('the demo relying site', () => {
       }],
       jwks: { keys: [generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as { kty: string }] },
       cookies: { keys: ['k'] },
-      features: { devInteractions: { enabled: false } },
-      claims: { profile: ['name'], email: ['email'] },
-      interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
+      features: { devInteractions: { enabled: false }, claimsParameter: { enabled: true } },
+      acrValues: [ONE, TWO],
+      claims: { openid: ['sub', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
+      interactions: { url: (_ctx, { uid }) => `/interaction/${uid}`, policy: policy(() => heeds) },
       findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, name: '<Ada> & "Co"', email: 'ada@example.com' }) }),
     });
     provider.use(async (ctx, next) => {
@@ -75,17 +92,20 @@ describe('the demo relying site', () => {
         }
         return;
       }
-      if (answer === 'deny') return provider.interactionFinished(ctx.req, ctx.res, { error: 'access_denied' });
+      if ('error' in answer) return provider.interactionFinished(ctx.req, ctx.res, answer);
+      const { accountId, acr } = answer;
       const { params } = await provider.interactionDetails(ctx.req, ctx.res);
-      const grant = new provider.Grant({ accountId: 'ada', clientId: params['client_id'] as string });
+      const grant = new provider.Grant({ accountId, clientId: params['client_id'] as string });
       grant.addOIDCScope(params['scope'] as string);
-      await provider.interactionFinished(ctx.req, ctx.res, { login: { accountId: 'ada' }, consent: { grantId: await grant.save() } });
+      grant.addOIDCClaims(['acr']);
+      await provider.interactionFinished(ctx.req, ctx.res, { login: { accountId, acr, remember: true }, consent: { grantId: await grant.save() } });
     });
     idp.server.on('request', provider.callback());
   });
 
   beforeEach(() => {
-    answer = 'approve';
+    answer = { accountId: 'ada', acr: ONE };
+    heeds = true;
     idTokens = (token) => token;
   });
 
@@ -109,8 +129,91 @@ describe('the demo relying site', () => {
     assert.equal((await visit(`${url}/me`)).status, 401);
   });
 
+  describe('at the till', () => {
+    const pay = (visit: ReturnType<typeof createBrowser>) => visit(`${url}/pay`, { method: 'POST', headers: { origin: url } });
+    const me = async (visit: ReturnType<typeof createBrowser>) => (await visit(`${url}/me`)).status;
+
+    it('asks for a fresh sign-in of level 2 as an essential claim, and shows the proof that it got', async () => {
+      const visited: string[] = [];
+      const visit = createBrowser({ visited });
+      assert.match((await visit(`${url}/sign-in`)).text, /Pay with your balance/);
+      assert.match((await visit(`${url}/pay`)).text, /<form method="post" action="\/pay">/);
+      assert.equal((await visit(`${url}/paid`)).url, `${url}/pay`);
+      answer = { accountId: 'ada', acr: TWO };
+      visited.length = 0;
+      const receipt = await pay(visit);
+      assert.equal(receipt.url, `${url}/paid`);
+      assert.match(receipt.text, /<h1>Paid\.<\/h1>/);
+      assert.match(receipt.text, /<td>urn:tandem:acr:2<\/td>/);
+      const { searchParams: asked } = new URL(visited.find((step) => step.startsWith(`${issuer}/auth?`))!);
+      assert.deepEqual(JSON.parse(asked.get('claims')!), { id_token: { acr: { essential: true, values: [TWO] } } });
+      assert.equal(asked.get('max_age'), '300');
+      assert.match(asked.get('id_token_hint')!, /^ey/);
+    });
+
+    it('lets in, and pays, in one go', async () => {
+      answer = { accountId: 'ada', acr: TWO };
+      const visit = createBrowser();
+      assert.match((await visit(url)).text, /Pay with your balance/);
+      assert.equal((await pay(visit)).url, `${url}/paid`);
+      assert.match((await visit(url)).text, /<h1>Hello /);
+    });
+
+    it('takes no payment on a weaker proof, whatever the provider says', async () => {
+      heeds = false;
+      const visit = createBrowser();
+      await visit(`${url}/sign-in`);
+      const page = await pay(visit);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /Nothing was paid/);
+      assert.match((await visit(`${url}/paid`)).url, /\/pay$/);
+    });
+
+    it('takes no payment of another account than the one signed in', async () => {
+      const jars = new Map<string, Map<string, string>>();
+      const visit = createBrowser({ jars });
+      await visit(`${url}/sign-in`);
+      jars.delete(new URL(issuer).host);
+      answer = { accountId: 'eve', acr: TWO };
+      const page = await pay(visit);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /Nothing was paid/);
+      assert.match(page.text, /another account/);
+      assert.match((await visit(`${url}/paid`)).url, /\/pay$/);
+    });
+
+    it('says how to get a second factor where there was none, and stays signed in', async () => {
+      const visit = createBrowser();
+      await visit(`${url}/sign-in`);
+      answer = { error: 'unmet_authentication_requirements' };
+      const page = await pay(visit);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /Nothing was paid/);
+      assert.match(page.text, /authenticator app/);
+      assert.ok(page.text.includes(`href="${issuer}/account"`));
+      assert.equal(await me(visit), 200);
+    });
+
+    it('says so when the person refused, and offers another try', async () => {
+      const visit = createBrowser();
+      await visit(`${url}/sign-in`);
+      answer = { error: 'access_denied' };
+      const page = await pay(visit);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /You refused/);
+      assert.match(page.text, /href="\/pay"/);
+      assert.equal(await me(visit), 200);
+    });
+
+    it('does not pay on behalf of another site', async () => {
+      const visit = createBrowser();
+      await visit(`${url}/sign-in`);
+      assert.equal((await visit(`${url}/pay`, { method: 'POST', headers: { origin: 'https://evil.example' } })).status, 403);
+    });
+  });
+
   it('says so when the request was denied, and offers another try', async () => {
-    answer = 'deny';
+    answer = { error: 'access_denied' };
     const page = await createBrowser()(`${url}/sign-in`);
     assert.equal(page.status, 400);
     assert.match(page.text, /You are not signed in/);
