@@ -10,7 +10,8 @@ import { tellSignOuts } from './accounts/sign-out.ts';
 import { createAudit, type AuditService } from './audit/audit.ts';
 import type { Context } from './context.ts';
 import { createDevices } from './devices/devices.ts';
-import type { AccountsFeature, Feature, QrFeature } from './features.ts';
+import { createFactors } from './factors/factors.ts';
+import type { AccountsFeature, Feature, QrFeature, TotpFeature } from './features.ts';
 import { createKeys, type KeySet, type KeysOptions, type KeysService } from './keys/service.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { createDatabase } from './lib/database/database.ts';
@@ -24,12 +25,14 @@ import { createLimits } from './lib/limits.ts';
 import { silentLog, type Log } from './lib/log.ts';
 import type { Theme } from './lib/views/views.ts';
 import { createAdapter } from './oidc/adapter.ts';
+import type { AccountDirectory } from './oidc/accounts.ts';
 import { createOidc } from './oidc/oidc.ts';
-import type { Resources } from './oidc/configuration/resources.ts';
-import type { SignInMethod } from './oidc/sign-in.ts';
+import { checkResources, type Resources } from './oidc/configuration/resources.ts';
+import type { SecondFactors, SignInMethod } from './oidc/sign-in.ts';
 import { createPasskeySignIn } from './passkeys/passkeys.ts';
 import { createPhoneApp } from './phone/routes.ts';
 import { createQr } from './qr/qr.ts';
+import { createTotp, type TotpRoom } from './totp/totp.ts';
 
 export interface TandemOptions {
   /** Your knex instance; Tandem's tables are prefixed `tandem_`. You end it. */
@@ -45,6 +48,8 @@ export interface TandemOptions {
   readonly on?: EventHandlers;
   /** Resource servers that access tokens can be made for, by resource indicator. */
   readonly resources?: Resources;
+  /** The level at which everybody must sign in: 2 for two factors (`acr` `urn:tandem:acr:2`); default: 1. */
+  readonly level?: 1 | 2;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly theme?: Theme;
@@ -92,7 +97,7 @@ export interface Tandem {
 const SWEEP_EVERY = 60_000;
 const DAY = 24 * 3_600_000;
 
-const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'clock', 'log', 'theme', 'phone', 'keys', 'audit'];
+const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'level', 'clock', 'log', 'theme', 'phone', 'keys', 'audit'];
 
 /**
  * Adds Tandem to an oidc-provider.
@@ -106,14 +111,15 @@ const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'cloc
 export function tandem(options: TandemOptions): Tandem {
   checkOptions(options);
   const issuer = options.issuer.replace(/\/$/, '');
-  const { features = [], resources = {} } = options;
+  const { features = [], resources = {}, level = 1 } = options;
   const context = createContext(options, issuer);
   const { db, log } = context;
   const feature = <F extends Feature>(name: F['name']) => features.find((each) => each.name === name) as F | undefined;
   const accountsFeature = feature<AccountsFeature>('accounts');
   const qrFeature = feature<QrFeature>('qr');
+  const totpFeature = feature<TotpFeature>('totp');
 
-  const home = accountsFeature ? '/account' : qrFeature && '/account/devices';
+  const home = accountsFeature ? '/account' : qrFeature ? '/account/devices' : totpFeature && '/account/authenticators';
   const http = createHttp(context, { theme: options.theme, accountPage: home });
   const keys = createKeys(context, options.keys);
   let keySet: KeySet | undefined;
@@ -125,6 +131,14 @@ export function tandem(options: TandemOptions): Tandem {
   const audit = createAudit(context);
   const accounts = accountsFeature && createAccounts(context, accountsFeature.options);
   let devices: ReturnType<typeof createDevices> | undefined;
+  let totp: TotpRoom | undefined;
+  const secondFactors: SecondFactors = { required: async (accountId, tx) => (await totp?.service.required(accountId, tx)) ?? false };
+  // The rooms of the factors ask the rule, and the rule asks them.
+  const factors = createFactors({
+    phones: async (accountId, tx) => devices?.service.reach(accountId, tx),
+    lostUnproven: async (accountId, tx) => (await devices?.service.lostUnproven(accountId, tx)) ?? false,
+    authenticators: async (accountId, tx) => (await totp?.service.required(accountId, tx)) ?? false,
+  });
   const oidc = createOidc(context, {
     http,
     resources,
@@ -132,6 +146,8 @@ export function tandem(options: TandemOptions): Tandem {
     findAccount: accounts?.findAccount,
     home: home ?? '/account',
     devices: { usable: async (deviceId, tx) => devices?.service.usable(deviceId, tx) },
+    secondFactors,
+    level,
     keys() {
       if (!keySet) throw new Error('await migrate() before configure(): it loads the keys');
       // Copies: the library may write into what it is configured with.
@@ -146,7 +162,7 @@ export function tandem(options: TandemOptions): Tandem {
   const pages = oidc.routes(router, methods);
 
   if (accounts) {
-    const password = createPasswordSignIn({ context, accounts, interactions: oidc.interactions, http, showSignIn: pages.signInPage });
+    const password = createPasswordSignIn({ context, accounts, interactions: oidc.interactions, secondFactors, http, showSignIn: pages.signInPage });
     password.routes(router);
     methods.push(password);
     accountRoutes(router, { issuer, accounts, gate: oidc.gate, http, devices: qrFeature !== undefined });
@@ -154,10 +170,9 @@ export function tandem(options: TandemOptions): Tandem {
 
   if (qrFeature) {
     const { accounts: hostAccounts, ...qrOptions } = qrFeature.options;
-    const directory = hostAccounts ?? accounts;
-    if (!directory) throw new TypeError('tandem: qr() needs to know the accounts: add accounts(), or give qr({ accounts }) your own');
+    const directory = directoryFor('qr', hostAccounts);
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
-    const phones = (devices = createDevices(context, { ...rooms, name: options.theme?.name, home: accounts && '/account' }));
+    const phones = (devices = createDevices(context, { ...rooms, factors, name: options.theme?.name, home: accounts && '/account' }));
     const { passkeys } = phones.service;
     const passkey = passkeys && createPasskeySignIn(context, { ...rooms, passkeys, devices: phones.service });
     const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, below: passkey });
@@ -168,6 +183,29 @@ export function tandem(options: TandemOptions): Tandem {
     methods.push(qr.method);
     sweepers.push(() => phones.service.sweep(), () => qr.sweep());
     closers.push(() => qr.close());
+  }
+
+  if (totpFeature) {
+    const { accounts: hostAccounts, ...totpOptions } = totpFeature.options;
+    const room = (totp = createTotp(context, {
+      ...totpOptions,
+      accounts: directoryFor('totp', hostAccounts),
+      gate: oidc.gate,
+      http,
+      factors,
+      name: options.theme?.name,
+      home: accounts && '/account',
+      verified: async (tx, accountId) => devices?.service.liftCap(accountId, tx),
+    }));
+    room.routes(router, oidc.interactions);
+    if (room.method) methods.push(room.method);
+    sweepers.push(() => room.service.sweep());
+  }
+
+  function directoryFor(name: 'qr' | 'totp', hostAccounts: AccountDirectory | undefined): AccountDirectory {
+    const directory = hostAccounts ?? accounts;
+    if (!directory) throw new TypeError(`tandem: ${name}() needs to know the accounts: add accounts(), or give ${name}({ accounts }) your own`);
+    return directory;
   }
 
   async function refreshKeys(): Promise<boolean> {
@@ -219,6 +257,8 @@ function checkOptions(options: TandemOptions): void {
   const unknown = Object.keys(options).filter((key) => !OPTIONS.includes(key));
   if (unknown.length) throw new TypeError(`tandem: there is no option ${unknown.join(', ')}; there are ${OPTIONS.join(', ')}`);
   if (!URL.canParse(options.issuer) || /[?#]/.test(options.issuer)) throw new TypeError('tandem: issuer must be a URL without query and fragment');
+  if (options.level !== undefined && ![1, 2].includes(options.level)) throw new TypeError('tandem: level must be 1 or 2');
+  checkResources(options.resources ?? {});
   const { keepDays = 1, ...others } = options.audit ?? {};
   if (!Number.isFinite(keepDays) || keepDays <= 0) throw new TypeError('tandem: audit.keepDays must be a number of days above 0');
   const [other] = Object.keys(others);

@@ -102,6 +102,7 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   const lostUnproven = db.statement<{ id: string }>(
     `select id from tandem_devices where account_id = ? and revoked_reason = 'lost-unproven' and revoked_at > ? limit 1`,
   );
+  const vouch = db.statement(`update tandem_devices set revoked_reason = 'lost' where account_id = ? and revoked_reason = 'lost-unproven'`);
   const uncap = db.statement(`update tandem_devices set capped_until = null where account_id = ? and capped_until is not null`);
   const advance = db.statement(`update tandem_devices set credential_counter = ? where id = ? and credential_counter < ?`);
   const touch = db.statement(`update tandem_devices set last_used_at = ? where id = ?`);
@@ -205,8 +206,13 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     },
 
     /** Whether a device of the account was reported lost after `since` by a sign-in that could not have added one. */
-    async lostUnproven(accountId: string, since: number, tx: Transaction): Promise<boolean> {
+    async lostUnproven(accountId: string, since: number, tx?: Transaction): Promise<boolean> {
       return (await lostUnproven.get([accountId, since], tx)) !== undefined;
+    },
+
+    /** What was reported lost counts as proven from now on. */
+    async vouch(accountId: string, tx: Transaction): Promise<void> {
+      await vouch.run([accountId], tx);
     },
 
     async uncap(accountId: string, tx: Transaction): Promise<void> {

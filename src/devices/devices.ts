@@ -3,6 +3,7 @@ import type { Context, Transaction } from '../context.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { Views } from '../lib/views/views.ts';
+import type { Factors } from '../factors/factors.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { SignInGate } from '../oidc/sign-in.ts';
 import './events.ts';
@@ -39,11 +40,22 @@ export interface Devices {
    */
   usable(deviceId: string, tx?: Transaction): Promise<Device | undefined>;
   /** The active devices of an account, oldest first. */
-  list(accountId: string): Promise<Device[]>;
+  list(accountId: string, tx?: Transaction): Promise<Device[]>;
   /** Ends a device: `retired` leaves the grants that it made, `lost` ends them. @throws AppError `not_found` */
   revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device>;
+  /** The strongest class that the account's phones can prove; undefined where it has none. */
+  reach(accountId: string, tx?: Transaction): Promise<string | undefined>;
+  /** Whether a phone of the account was reported lost within the last week by a sign-in that could not have added one. */
+  lostUnproven(accountId: string, tx?: Transaction): Promise<boolean>;
   /** The account has proven a factor other than a password and a phone: its phones count in full from now on. */
   liftCap(accountId: string, tx: Transaction): Promise<void>;
+  /** The account has proven by other means that it was itself that reported its devices lost. */
+  vouch(accountId: string, tx: Transaction): Promise<void>;
+  /**
+   * Ends all devices of an account as lost, and the enrolments under way; returns how many devices there were. The caller has made sure that it
+   * is the account, or an administrator, who asks.
+   */
+  loseAll(tx: Transaction, accountId: string, by: 'recovery' | 'reset', address?: string): Promise<number>;
   /**
    * Sign-ins by passkey on the issuer's own pages. Undefined where the phone app, and with it the passkeys, is at home on
    * another origin, and where the issuer's host is an address, of which browsers know no passkeys.
@@ -55,6 +67,8 @@ export interface Devices {
 
 export interface DevicesOptions {
   readonly accounts: AccountDirectory;
+  /** The rule for adding and removing factors. */
+  readonly factors: Factors;
   readonly gate: SignInGate;
   readonly browsers: Browsers;
   readonly views: Views;
@@ -71,7 +85,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, factors, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -80,7 +94,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   const nonces = createNonces(context);
   const webauthn = createWebAuthn({ origin, name: name ?? host });
   const verification = createVerification({ issuer, clock, store, nonces, webauthn });
-  const devices = createDeviceService({ ...context, store });
+  const devices = createDeviceService({ ...context, store, factors });
   const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
   const passkeys = createPasskeys({ store, webauthn });
   const challenges = createNonces(context, { purpose: 'passkey-challenge', seconds: PASSKEY_SECONDS });
@@ -96,9 +110,16 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
   const service: Devices = {
     verify: (body, expected) => verification.verify(body, expected),
     usable: (deviceId, tx) => devices.usable(deviceId, tx),
-    list: (accountId) => devices.list(accountId),
+    list: (accountId, tx) => devices.list(accountId, tx),
     revoke: (accountId, deviceId, reason, address) => devices.revoke(accountId, deviceId, reason, address),
+    reach: (accountId, tx) => devices.reach(accountId, tx),
+    lostUnproven: (accountId, tx) => devices.lostUnproven(accountId, tx),
     liftCap: (accountId, tx) => devices.liftCap(accountId, tx),
+    vouch: (accountId, tx) => devices.vouch(accountId, tx),
+    async loseAll(tx, accountId, by, address) {
+      await enrolments.cancelAll(tx, accountId, address);
+      return devices.loseAll(tx, accountId, by, address);
+    },
     passkeys: origin === issuerOrigin && !ADDRESS.test(hostname) ? createPasskeySignIns({ clock, passkeys, challenges, webauthn }) : undefined,
     async sweep() {
       await devices.endUnconfirmed();
@@ -113,7 +134,7 @@ export function createDevices(context: Context, { accounts, gate, browsers, view
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
       phoneRoutes(router, context, { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
-      devicePages(router, context, { devices, enrolments, gate, browsers, views, home });
+      devicePages(router, context, { devices, enrolments, factors, gate, browsers, views, home });
     },
   };
 }

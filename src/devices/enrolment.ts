@@ -196,6 +196,12 @@ export function createEnrolmentService(
       return { deviceId: outcome.deviceId };
     },
 
+    /** Ends all that is under way. */
+    async cancelAll(tx: Transaction, accountId: string, address?: string): Promise<void> {
+      await store.lock(accountId, tx);
+      for (const enrolment of await store.live(accountId, tx)) await end(tx, enrolment, 'cancelled', address);
+    },
+
     /** Ends an enrolment on request of its page. */
     async cancel(id: string, owner: EnrolmentOwner, address?: string): Promise<void> {
       await db.transaction(async (tx) => await end(tx, await owned(id, owner, tx), 'cancelled', address));

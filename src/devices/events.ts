@@ -1,6 +1,9 @@
 /** Why a device stopped being one: put away, lost, or never confirmed in the browser. */
 export type RevocationReason = 'retired' | 'lost' | 'unconfirmed';
 
+/** Who ended it: the account, the device itself, an enrolment that was not confirmed, a recovery code, or an administrator. */
+export type RevokedBy = 'account' | 'device' | 'enrolment' | 'recovery' | 'reset';
+
 declare module '../lib/events.ts' {
   interface EventMap {
     /** An enrolment ticket was made; `acr` is the strength of the sign-in that asked for it. */
@@ -27,6 +30,6 @@ declare module '../lib/events.ts' {
      * From now on every call of the device is refused. `lost` also ends the sessions and grants that it made. Where the account ended it,
      * `proven` tells whether the sign-in had proven as much as adding a phone takes.
      */
-    'device.revoked': { deviceId: string; reason: RevocationReason; by: 'account' | 'device' | 'enrolment'; proven?: boolean };
+    'device.revoked': { deviceId: string; reason: RevocationReason; by: RevokedBy; proven?: boolean };
   }
 }

@@ -4,6 +4,7 @@ import qrcode from 'qrcode';
 import * as z from 'zod';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../context.ts';
+import type { Factors } from '../factors/factors.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { route } from '../lib/http/route.ts';
 import { describeBrowser } from '../lib/http/user-agent.ts';
@@ -23,9 +24,10 @@ const ADD = `${LIST}/add`;
 export function devicePages(
   router: Router,
   { issuer, clock }: { issuer: string; clock: Clock },
-  { devices, enrolments, gate, browsers, views, home }: {
+  { devices, enrolments, factors, gate, browsers, views, home }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
+    factors: Factors;
     gate: SignInGate;
     browsers: Browsers;
     views: Views;
@@ -45,6 +47,9 @@ export function devicePages(
     to(ctx, page);
     return undefined;
   }
+
+  /** What a sign-in lacks to add a phone or put one away; undefined where it lacks nothing. */
+  const lacks = ({ accountId, acr }: SignedIn) => factors.missing(acr, accountId, 'phone');
 
   /** Whose enrolment a request is about; without sign-in or browser cookie there is none. */
   async function owner(ctx: KoaContext) {
@@ -97,12 +102,11 @@ export function devicePages(
     const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
     if (!signedIn) return;
     const device = await devices.find(signedIn.accountId, ctx.params['id'] ?? '');
-    const acr = await devices.requirement(signedIn.accountId);
-    const proven = devices.meets(signedIn.acr, acr);
-    if (query.proof && !proven && acr !== undefined) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr }));
+    const missing = await lacks(signedIn);
+    if (query.proof && missing) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr: missing.acr.join(' ') }));
     const action = `${LIST}/${device.id}/remove`;
     const days = UNPROVEN_CAP_MS / (24 * 3_600_000);
-    views.render(ctx, 'devices/remove', { device, action, proven, days, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
+    views.render(ctx, 'devices/remove', { device, action, missing: missing?.by, days, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
   });
 
   const removal = z.strictObject({ reason: z.enum(['retired', 'lost']) });
@@ -111,19 +115,20 @@ export function devicePages(
     const signedIn = await poster(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
     if (!signedIn) return;
     const { accountId, acr } = signedIn;
-    if (body.reason === 'retired' && !devices.meets(acr, await devices.requirement(accountId))) return to(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
+    if (body.reason === 'retired' && (await lacks(signedIn))) return to(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
     await devices.revoke(accountId, id, body.reason, ctx.ip, { acr });
     to(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
   });
 
-  // Where a phone must vouch for the next one, that is said first: the sign-in page that follows cannot know why.
+  // Where another factor must vouch for the phone, that is said first: the sign-in page that follows cannot know why.
   route(router, { method: 'GET', path: ADD, kind: 'page', query: proof }, async (ctx, { query }) => {
     const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
     if (!signedIn) return;
-    const acr = await devices.requirement(signedIn.accountId);
-    if (acr !== undefined && !devices.meets(signedIn.acr, acr)) {
-      if (query.proof) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr }));
-      return views.render(ctx, 'devices/proof', { next: `${ADD}?proof=phone`, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
+    const missing = await lacks(signedIn);
+    if (missing) {
+      if (query.proof) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr: missing.acr.join(' ') }));
+      const data = { by: missing.by, next: `${ADD}?proof=phone`, back: LIST };
+      return views.render(ctx, 'factors/proof', data, { title: views.text(ctx, 'devices.add_title') });
     }
     views.render(ctx, 'devices/add', { action: ADD, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
   });
@@ -133,7 +138,7 @@ export function devicePages(
     const signedIn = await poster(ctx, ADD);
     if (!signedIn) return;
     const { accountId, acr } = signedIn;
-    if (!devices.meets(acr, await devices.requirement(accountId))) return to(ctx, ADD);
+    if (await lacks(signedIn)) return to(ctx, ADD);
     const who = { accountId, browserHash: browsers.hash(browsers.ensure(ctx)) };
     const { id, link } = await enrolments.start({ ...who, acr, address: ctx.ip });
     await showEnrolment(ctx, await enrolments.status(id, who), link, false);

@@ -1,9 +1,11 @@
 import * as z from 'zod';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
+import type { Factors } from '../factors/factors.ts';
+import { ACR, satisfies } from '../oidc/acr.ts';
 import { publicDevice } from './device-store.ts';
 import type { Device, DeviceStore, NewDevice } from './device-store.ts';
-import type { RevocationReason } from './events.ts';
+import type { RevocationReason, RevokedBy } from './events.ts';
 
 /** How long a device counts as level 1 at most, where nothing stronger than a password vouched for it, in milliseconds. */
 export const CAP_MS = 24 * 3_600_000;
@@ -12,8 +14,6 @@ export const CAP_MS = 24 * 3_600_000;
  * a password is then all that stands behind it, and the owner of the phones before needs the time to notice.
  */
 export const UNPROVEN_CAP_MS = 7 * CAP_MS;
-const LEVEL_2 = 'urn:tandem:acr:2';
-const PRESENCE = 'urn:tandem:acr:1:qr';
 
 /** Words about a phone, of its owner's or its own making: at most 60 characters, none a control or a change of the writing direction. */
 const plainWords = z
@@ -30,7 +30,7 @@ export const devicePlatform = plainWords.default('');
 export type DeviceService = ReturnType<typeof createDeviceService>;
 
 /** Creates what an account does with its devices. */
-export function createDeviceService({ db, clock, events, store }: Pick<Context, 'db' | 'clock' | 'events'> & { store: DeviceStore }) {
+export function createDeviceService({ db, clock, events, store, factors }: Pick<Context, 'db' | 'clock' | 'events'> & { store: DeviceStore; factors: Factors }) {
   /** A device of this account; those of others do not exist for it. */
   async function own(accountId: string, deviceId: string, tx?: Transaction): Promise<Device> {
     const device = tx ? await store.lock(deviceId, tx) : await store.find(deviceId);
@@ -43,13 +43,17 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     tx: Transaction,
     device: Pick<Device, 'id' | 'accountId'>,
     reason: RevocationReason,
-    by: 'account' | 'device' | 'enrolment',
+    by: RevokedBy,
     address?: string,
     proven?: boolean,
   ) {
     if (!(await store.revoke(device.id, reason === 'lost' && proven === false ? 'lost-unproven' : reason, tx))) return false;
     await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(proven !== undefined && { proven }) });
     return true;
+  }
+
+  async function lostUnproven(accountId: string, tx?: Transaction): Promise<boolean> {
+    return await store.lostUnproven(accountId, clock() - UNPROVEN_CAP_MS, tx);
   }
 
   return {
@@ -65,8 +69,8 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     },
 
     /** The active devices of an account, oldest first. */
-    async list(accountId: string): Promise<Device[]> {
-      return (await store.list(accountId)).map(publicDevice);
+    async list(accountId: string, tx?: Transaction): Promise<Device[]> {
+      return (await store.list(accountId, tx)).map(publicDevice);
     },
 
     /** One active device of the account. @throws AppError `not_found` */
@@ -78,34 +82,47 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
       return device && publicDevice(device);
     },
 
-    /**
-     * What a sign-in must have proven before the account may enrol a further device, or put one away: level 2 once a device of its own can
-     * prove that, until then that device's presence. Undefined while the account has no device.
-     */
-    async requirement(accountId: string): Promise<string | undefined> {
-      return requirementOf(await store.list(accountId));
+    /** The strongest class that the account's phones can prove: level 2 once one counts in full that verifies its user, until then presence. */
+    async reach(accountId: string, tx?: Transaction): Promise<string | undefined> {
+      const devices = await store.list(accountId, tx);
+      if (!devices.length) return undefined;
+      return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? ACR.twoQr : ACR.oneQr;
     },
 
-    /** True when a sign-in of class `acr` is what {@link DeviceService.requirement} asks. */
-    meets,
+    /** Whether a phone of the account was lately reported lost by a sign-in that could not have added one. */
+    lostUnproven,
+
+    /** Ends all devices of an account as lost, as has been proven to be its wish; returns how many there were. */
+    async loseAll(tx: Transaction, accountId: string, by: RevokedBy, address?: string): Promise<number> {
+      const devices = await store.list(accountId, tx);
+      for (const { id } of devices) {
+        const device = await store.lock(id, tx);
+        if (device) await revoke(tx, device, 'lost', by, address, true);
+      }
+      return devices.length;
+    },
+
+    /** The account has proven by other means what those who reported its devices lost did not: that they were the account. */
+    vouch: (accountId: string, tx: Transaction): Promise<void> => store.vouch(accountId, tx),
 
     async add(tx: Transaction, device: NewDevice): Promise<boolean> {
       return await store.insert(device, tx);
     },
 
     /**
-     * A pending device becomes active. Where it is the account's first, or the sign-in that asked for it was below
-     * level 2, it counts as level 1 for {@link CAP_MS}: time for the notice to be read by whose account it really is. For
-     * {@link UNPROVEN_CAP_MS} where no phone vouched for the end of those before; nor does it count sooner than one that may vouch for it.
+     * A pending device becomes active. Where the sign-in that asked for it was below level 2, it counts as level 1 for
+     * {@link CAP_MS}: time for the notice to be read by whose account it really is. For {@link UNPROVEN_CAP_MS} where no
+     * phone vouched for the end of those before; nor does it count sooner than one that may vouch for it.
      *
-     * @throws AppError `conflict` when the account has got a phone since, which that sign-in cannot vouch beside
+     * @throws AppError `conflict` when the account has got a factor since, which that sign-in cannot vouch beside
      */
     async activate(tx: Transaction, device: Pick<Device, 'id' | 'accountId'>, acr: string | undefined): Promise<{ cappedUntil: number | undefined; afterUnprovenLoss: boolean }> {
+      if (!(await factors.suffices(acr, device.accountId, 'phone', tx))) throw new AppError('conflict', 'a phone or an app has been connected since; it must vouch for this phone');
       const others = await store.list(device.accountId, tx);
-      if (!meets(acr, requirementOf(others))) throw new AppError('conflict', 'another phone has been connected since; it must vouch for this one');
-      const afterUnprovenLoss = others.length === 0 && (await store.lostUnproven(device.accountId, clock() - UNPROVEN_CAP_MS, tx));
+      const proven = satisfies(acr, ACR.two);
+      const afterUnprovenLoss = !proven && others.length === 0 && (await lostUnproven(device.accountId, tx));
       const cap = clock() + (afterUnprovenLoss ? UNPROVEN_CAP_MS : CAP_MS);
-      const cappedUntil = others.length === 0 || !isLevel2(acr) ? Math.max(cap, ...others.map((other) => other.cappedUntil ?? 0)) : undefined;
+      const cappedUntil = proven ? undefined : Math.max(cap, ...others.map((other) => other.cappedUntil ?? 0));
       if (!(await store.activate(device.id, cappedUntil, tx))) throw new AppError('device_revoked', 'this device no longer waits for its code');
       return { cappedUntil, afterUnprovenLoss };
     },
@@ -132,8 +149,8 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
     async revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string, signIn?: { acr: string | undefined }): Promise<Device> {
       return await db.transaction(async (tx) => {
         const device = await own(accountId, deviceId, tx);
-        const proven = !signIn || meets(signIn.acr, requirementOf(await store.list(accountId, tx)));
-        if (reason === 'retired' && !proven) throw new AppError('access_denied', 'a phone of the account must vouch for this');
+        const proven = !signIn || (await factors.suffices(signIn.acr, accountId, 'phone', tx));
+        if (reason === 'retired' && !proven) throw new AppError('access_denied', 'another factor of the account must vouch for this');
         if (!(await revoke(tx, device, reason, 'account', address, proven))) throw new AppError('not_found', 'there is no such device');
         return device;
       });
@@ -157,17 +174,4 @@ export function createDeviceService({ db, clock, events, store }: Pick<Context, 
       });
     },
   };
-}
-
-function requirementOf(devices: readonly Device[]): string | undefined {
-  if (!devices.length) return undefined;
-  return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? LEVEL_2 : PRESENCE;
-}
-
-function meets(acr: string | undefined, requirement: string | undefined): boolean {
-  return requirement === undefined || isLevel2(acr) || acr === requirement;
-}
-
-function isLevel2(acr: string | undefined): boolean {
-  return acr === LEVEL_2 || acr === `${LEVEL_2}:qr`;
 }

@@ -7,6 +7,7 @@ import type { Context as KoaContext } from 'koa';
 import { migrations } from '../../migrations/index.ts';
 import type { Context } from '../../src/context.ts';
 import { createDevices } from '../../src/devices/devices.ts';
+import { createFactors, type Factors } from '../../src/factors/factors.ts';
 import { createKeyRing } from '../../src/lib/key-ring.ts';
 import { createDatabase } from '../../src/lib/database/database.ts';
 import { migrate } from '../../src/lib/database/migrate.ts';
@@ -65,6 +66,7 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
       ctx.redirect(`${issuer}/sign-in?acr=${acr ?? ''}`);
       return Promise.resolve(undefined);
     },
+    addFactor: () => Promise.resolve(),
     signOut: () => Promise.reject(new Error('no page here signs out')),
   };
   const accounts = {
@@ -73,7 +75,13 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
   };
 
   const http = createHttp(context);
-  const { service, routes } = createDevices(context, { accounts, gate, browsers: http.browsers, views: http.views, phoneOrigin });
+  const withApp = new Set<string>();
+  const factors: Factors = createFactors({
+    phones: (...account) => service.reach(...account),
+    lostUnproven: (...account) => service.lostUnproven(...account),
+    authenticators: async (accountId) => withApp.has(accountId),
+  });
+  const { service, routes } = createDevices(context, { accounts, factors, gate, browsers: http.browsers, views: http.views, phoneOrigin });
   const router = new Router();
   routes(router);
   app.use(http.middleware).use(http.views.assets).use(router.routes()).use(methodNotAllowed());
@@ -118,6 +126,9 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
     issuer,
     db,
     service,
+    factors,
+    /** The accounts that have an authenticator app. */
+    withApp,
     emitted,
     clock,
     advance(ms: number) {
