@@ -9,6 +9,9 @@ import { subjects } from './007_subjects.ts';
 import { audit } from './008_audit.ts';
 import { signIns } from './009_sign_ins.ts';
 import { browserTrust } from './010_browser_trust.ts';
+import { notices } from './011_notices.ts';
+import { totp } from './012_totp.ts';
+import { twoCall } from './014_two_call.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns, browserTrust];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns, browserTrust, notices, totp, twoCall];

@@ -1,4 +1,13 @@
 import type { Context, Transaction } from '../context.ts';
+import { AppError } from '../errors.ts';
+import { createSweeper } from '../lib/database/sweeper.ts';
+import { createActivation } from './activation.ts';
+import './events.ts';
+import { authenticatorName } from './names.ts';
+import { createSeeds } from './seeds.ts';
+import { createTotpStore } from './store.ts';
+import { OFF_AT } from './throttle.ts';
+import { createVerification, FRESH, publicAuthenticator } from './verification.ts';
 
 /** An authenticator app of an account, in use. */
 export interface Authenticator {
@@ -90,6 +99,82 @@ export interface AuthenticatorsRooms extends TotpOptions {
   readonly verified?: ((tx: Transaction, accountId: string) => Promise<void>) | undefined;
 }
 
-export function createAuthenticators(_context: Context, _rooms: AuthenticatorsRooms): Authenticators {
-  throw new Error('under construction');
+/**
+ * Creates the authenticators of accounts.
+ *
+ * Whatever changes an account's authenticators, or counts a miss, locks the account's row first: none of it happens twice, and guesses in parallel
+ * wait for each other. `verified` and `guard` run under that lock, so who takes other locks of the account calls {@link Authenticators.removeAll} before.
+ */
+export function createAuthenticators(context: Context, rooms: AuthenticatorsRooms): Authenticators {
+  const { db, clock, events } = context;
+  const store = createTotpStore(context);
+  const seeds = createSeeds(context, rooms.algorithm ?? 'SHA1');
+  const { begin, pending, activate } = createActivation(context, { ...rooms, store, seeds });
+  const { verify } = createVerification(context, { ...rooms, store, seeds });
+  const sweeper = createSweeper(context);
+  // Only what was never activated has this time.
+  sweeper.register({ table: 'tandem_authenticators', column: 'expires_at' });
+
+  return {
+    begin,
+    pending,
+    activate,
+    verify,
+
+    async list(accountId, tx) {
+      return (await store.active(accountId, tx)).map(publicAuthenticator);
+    },
+
+    required: (accountId, tx) => store.hasActive(accountId, tx),
+
+    async standing(accountId) {
+      const standing = await store.standing(accountId);
+      if (!standing || !(await store.hasActive(accountId))) return { off: false, blockedUntil: undefined };
+      const off = standing.misses >= OFF_AT;
+      const blocked = !off && standing.nextTryAt !== undefined && standing.nextTryAt > clock();
+      return { off, blockedUntil: blocked ? standing.nextTryAt : undefined };
+    },
+
+    async rename(accountId, id, name, { clientId, address } = {}) {
+      const parsed = authenticatorName(name);
+      if (parsed === undefined) throw new AppError('invalid_request', 'an authenticator needs a name', { extra: { field: 'name' } });
+      await db.transaction(async (tx) => {
+        if (!(await store.rename(accountId, id, parsed, tx))) throw notFound();
+        await events.emit(tx, 'totp.renamed', { authenticatorId: id, accountId, name: parsed, clientId, address });
+      });
+    },
+
+    async remove(accountId, id, { clientId, address } = {}) {
+      return await db.transaction(async (tx) => {
+        await store.lock(accountId, tx);
+        const active = await store.active(accountId, tx);
+        const record = active.find((each) => each.id === id);
+        if (!record) throw notFound();
+        await store.remove(id, tx);
+        const last = active.length === 1;
+        if (last) await store.setStanding(accountId, FRESH, tx);
+        await events.emit(tx, 'totp.removed', { authenticatorId: id, accountId, name: record.name, reason: 'account', clientId, address });
+        return { last };
+      });
+    },
+
+    async removeAll(tx, accountId, reason, { clientId, address } = {}) {
+      await store.lock(accountId, tx);
+      const active = await store.active(accountId, tx);
+      // Who began one may be whom the account is being recovered from.
+      await store.removePending(accountId, tx);
+      for (const { id, name } of active) {
+        await store.remove(id, tx);
+        await events.emit(tx, 'totp.removed', { authenticatorId: id, accountId, name, reason, clientId, address });
+      }
+      await store.setStanding(accountId, FRESH, tx);
+      return active.length;
+    },
+
+    sweep: () => sweeper.sweep(),
+  };
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'there is no such authenticator');
 }
