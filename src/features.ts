@@ -2,6 +2,7 @@ import type { AccountsOptions } from './accounts/accounts.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
 import type { QrOptions as QrRoomOptions } from './qr/transaction/core.ts';
 import type { TotpOptions as TotpRoomOptions } from './totp/authenticators.ts';
+import type { TwoCallOptions } from './totp/two-call/two-call.ts';
 
 /** Tandem's own accounts: registration, password, profile. */
 export interface AccountsFeature {
@@ -26,7 +27,7 @@ export interface TotpFeature {
   readonly options: TotpOptions;
 }
 
-export interface TotpOptions extends TotpRoomOptions {
+export interface TotpOptions extends TotpRoomOptions, TwoCallOptions {
   /** The accounts of the host. Needed where {@link accounts} is not on. */
   readonly accounts?: AccountDirectory;
 }

@@ -27,10 +27,11 @@ interface RouteOptions<Query extends ZodType> {
   readonly csp?: CspAdditions;
 }
 
-type Kind = 'page' | 'form' | 'json' | 'sse' | 'jose';
+type Kind = 'page' | 'form' | 'api-form' | 'json' | 'sse' | 'jose';
 
 const CONTENT_TYPES: Partial<Record<Kind, readonly string[]>> = {
   form: ['application/x-www-form-urlencoded'],
+  'api-form': ['application/x-www-form-urlencoded'],
   json: ['application/json'],
   jose: ['application/jose', 'application/jose+json'],
 };
@@ -43,6 +44,7 @@ const CONTENT_TYPES: Partial<Record<Kind, readonly string[]>> = {
  * | --- | --- | --- |
  * | `page` | none | page |
  * | `form` | urlencoded from our own page, with the hidden field `csrf` | page, or JSON where `Accept` asks for it |
+ * | `api-form` | urlencoded from a program, which has no token; not from another site's page | JSON |
  * | `json` | JSON; an empty body is `{}` | JSON |
  * | `jose` | `application/jose` or `application/jose+json`, as the text received | JSON |
  * | `sse` | none, and of our own page | JSON |
@@ -79,6 +81,7 @@ export function route(
       // The router lets HEAD in with GET; a stream without a body would only be held open.
       if (kind === 'sse' && ctx.method === 'HEAD') throw new AppError('method_not_allowed', 'an event stream is read by GET');
       if (kind === 'sse') checkSite(ctx);
+      if (kind === 'api-form') checkProgram(ctx);
       await limit?.limit.take(limit.by?.(ctx) ?? networkOf(ctx.ip));
       const query = parse(querySchema, { ...ctx.query });
       const body = method === 'POST' ? await parseBody(ctx, kind, bodySchema) : {};
@@ -97,6 +100,17 @@ function checkSite(ctx: KoaContext) {
   if (site && site !== 'same-origin' && site !== 'none') throw new AppError('access_denied', 'the request comes from another site');
 }
 
+/**
+ * A form is what a page of another site can have a browser send, cookies and all, without asking us. What it cannot add is an Authorization header:
+ * for that the browser asks first (Fetch §4.8), and is told nothing.
+ */
+function checkProgram(ctx: KoaContext) {
+  if (ctx.get('Authorization') !== '') return;
+  checkSite(ctx);
+  const origin = ctx.get('Origin');
+  if (origin && origin !== new URL(servicesOf(ctx).issuer).origin) throw new AppError('access_denied', 'the request comes from another origin');
+}
+
 function errorShape(ctx: KoaContext, kind: Kind): ErrorShape {
   if (kind === 'page') return 'page';
   if (kind === 'form') return ctx.accepts('html', 'json') === 'json' ? 'json' : 'page';
@@ -113,6 +127,7 @@ async function parseBody(ctx: KoaContext, kind: Kind, schema: ZodType): Promise<
   }
   if (kind === 'jose') return text;
   if (kind === 'json') return parse(schema, parseJson(text));
+  if (kind === 'api-form') return parse(schema, parseForm(text));
   const { csrf, ...fields } = parseForm(text);
   servicesOf(ctx).csrf.check(ctx, csrf);
   return parse(schema, fields);

@@ -1,0 +1,98 @@
+import type { Context as KoaContext } from 'koa';
+import type { Client, Provider } from 'oidc-provider';
+import type { Context } from '../../context.ts';
+import { AppError, type ErrorCode } from '../../errors.ts';
+import { apiOf, type TwoCallScope } from './resource.ts';
+
+/** Who calls: a registered client, or anybody, where that was allowed. */
+export interface Caller {
+  readonly client: Client | undefined;
+}
+
+export interface Callers {
+  /**
+   * The client that a request authenticates as, by HTTP Basic (RFC 6749 §2.3.1) or by an access token of its own (RFC 6750), if it may do what `scope` says.
+   *
+   * @throws AppError `invalid_client`, `invalid_token`, `insufficient_scope`, each with its challenge in `WWW-Authenticate`
+   */
+  authenticate(ctx: KoaContext, provider: Provider, scope: TwoCallScope): Promise<Caller>;
+}
+
+/** What is sent in the header of `client_secret_basic`; registered for the form, a client may use the header too, as at the token endpoint. */
+const BY_SECRET = ['client_secret_basic', 'client_secret_post'];
+
+/** Creates the check of callers. With `open`, a request without credentials is let in, as nobody. */
+export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock'>, { open }: { open: boolean }): Callers {
+  const api = apiOf(issuer);
+
+  function refuse(ctx: KoaContext, scheme: 'Basic' | 'Bearer', code: ErrorCode, description: string, extra: Record<string, string> = {}): AppError {
+    challenge(ctx, scheme, { realm: issuer, error: code, error_description: description, ...extra });
+    return new AppError(code, description, { extra });
+  }
+
+  /** By the client's metadata `tandem_resources`, as for its tokens; default nothing. */
+  function mayAsk(client: Client, scope: TwoCallScope): boolean {
+    const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[api];
+    return Array.isArray(allowed) && allowed.includes(scope);
+  }
+
+  async function byBasic(ctx: KoaContext, provider: Provider, credentials: string, scope: TwoCallScope): Promise<Client> {
+    const given = readBasic(credentials);
+    const client = given && (await provider.Client.find(given.id));
+    const known = client && BY_SECRET.includes(client.clientAuthMethod ?? '') && client.clientSecret !== undefined;
+    // The library compares in constant time.
+    const matches = known === true && (await client.compareClientSecret(given.secret));
+    if (!matches || isExpired(client)) throw refuse(ctx, 'Basic', 'invalid_client', 'client authentication failed');
+    if (!mayAsk(client, scope)) throw refuse(ctx, 'Basic', 'insufficient_scope', `the client needs the scope ${scope} of ${api}`, { scope });
+    return client;
+  }
+
+  function isExpired({ clientSecretExpiresAt: at }: Client): boolean {
+    return typeof at === 'number' && at !== 0 && clock() >= at * 1000;
+  }
+
+  async function byToken(ctx: KoaContext, provider: Provider, value: string, scope: TwoCallScope): Promise<Client> {
+    const token = await provider.ClientCredentials.find(value);
+    const client = token?.isValid && token.clientId ? await provider.Client.find(token.clientId) : undefined;
+    const meant = token !== undefined && [token.aud ?? []].flat().includes(api);
+    // A token that is bound to a key is worth nothing without the proof of it (RFC 9449 §7.1).
+    if (!client || !meant || token.isSenderConstrained()) throw refuse(ctx, 'Bearer', 'invalid_token', 'the access token is not valid here');
+    // What an operator takes from a client is gone from the tokens that it has, too.
+    if (!token.scope?.split(' ').includes(scope) || !mayAsk(client, scope)) {
+      throw refuse(ctx, 'Bearer', 'insufficient_scope', `the access token needs the scope ${scope}`, { scope });
+    }
+    return client;
+  }
+
+  return {
+    async authenticate(ctx, provider, scope) {
+      const [, scheme = '', credentials = ''] = /^(\S+) +(\S+)$/.exec(ctx.get('Authorization')) ?? [];
+      if (/^basic$/i.test(scheme)) return { client: await byBasic(ctx, provider, credentials, scope) };
+      if (/^bearer$/i.test(scheme)) return { client: await byToken(ctx, provider, credentials, scope) };
+      if (open && ctx.get('Authorization') === '') return { client: undefined };
+      // Without credentials there is nothing to find wrong with them (RFC 6750 §3.1).
+      challenge(ctx, 'Basic', { realm: issuer });
+      challenge(ctx, 'Bearer', { realm: issuer, scope });
+      throw new AppError('invalid_client', 'authenticate as a client: HTTP Basic, or a Bearer token of client credentials');
+    },
+  };
+}
+
+function challenge(ctx: KoaContext, scheme: string, parameters: Readonly<Record<string, string>>) {
+  const list = Object.entries(parameters).map(([name, value]) => `${name}="${value.replace(/["\\]/g, '\\$&')}"`);
+  ctx.append('WWW-Authenticate', `${scheme} ${list.join(', ')}`);
+}
+
+/** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1, appendix B). Undefined for what is no such pair. */
+function readBasic(credentials: string): { id: string; secret: string } | undefined {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(credentials)) return undefined;
+  const text = Buffer.from(credentials, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 1) return undefined;
+  try {
+    const [id, secret] = [text.slice(0, colon), text.slice(colon + 1)].map((half) => decodeURIComponent(half.replaceAll('+', ' ')));
+    return id && secret ? { id, secret } : undefined;
+  } catch {
+    return undefined;
+  }
+}
