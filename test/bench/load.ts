@@ -1,11 +1,6 @@
 import autocannon from 'autocannon';
 import http from 'node:http';
-
-/** How many of something were done, and in how many seconds. */
-export interface Run {
-  readonly count: number;
-  readonly seconds: number;
-}
+import { WIDTH, type Run } from './saturate.ts';
 
 export interface FixedRequest {
   readonly url: string;
@@ -14,30 +9,11 @@ export interface FixedRequest {
   readonly body?: string;
 }
 
-/** How many things happen at once. */
-export const WIDTH = 16;
-
 /** Sends one request again and again over that many connections; throws when an answer is not a success. */
 export async function hammer(request: FixedRequest, seconds: number): Promise<Run> {
   const result = await autocannon({ ...request, connections: WIDTH, duration: seconds });
   if (result.non2xx || result.errors) throw new Error(`${result.non2xx} refused and ${result.errors} failed at ${request.url}`);
   return { count: result.requests.total, seconds: result.duration };
-}
-
-/** Runs `flow` over and over, many at a time, for some seconds; a flow that fails ends the measurement. */
-export async function saturate(flow: (worker: number) => Promise<unknown>, seconds: number): Promise<Run> {
-  const began = performance.now();
-  const end = began + seconds * 1000;
-  let count = 0;
-  await Promise.all(
-    Array.from({ length: WIDTH }, async (_, worker) => {
-      while (performance.now() < end) {
-        await flow(worker);
-        count += 1;
-      }
-    }),
-  );
-  return { count, seconds: (performance.now() - began) / 1000 };
 }
 
 export interface Answer {

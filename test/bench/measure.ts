@@ -1,4 +1,4 @@
-import type { Run } from './load.ts';
+import type { Run } from './saturate.ts';
 import type { ServerProcess } from './process.ts';
 
 /** One of the things that a row compares. */

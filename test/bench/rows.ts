@@ -1,8 +1,10 @@
 import type { Databases } from './database.ts';
 import { clientCredentials, codeFlow, introspection, refreshFlow } from './flows.ts';
-import { hammer, saturate, WIDTH, type FixedRequest } from './load.ts';
+import { hammer, type FixedRequest } from './load.ts';
 import { compare, interleave, type Line, type Subject } from './measure.ts';
 import { startServer, type ServerProcess } from './process.ts';
+import { saturate, WIDTH } from './saturate.ts';
+import { password, totp } from './factors.ts';
 import { passwordSignIn, qrSignIn, settle } from './tandem-flows.ts';
 import { across, poll, second, start, waiting } from './waiting.ts';
 
@@ -101,6 +103,8 @@ export const ROWS: Readonly<Record<string, Row>> = {
     return (seconds) => saturate(refresh, seconds);
   }),
   qr,
+  password,
+  totp,
   poll,
   waiting,
   'waiting-across': across,

@@ -10,7 +10,7 @@ const HELP = `npm run bench -- [options]
 
 Measures Tandem side by side with bare oidc-provider, and prints ratios. It asserts nothing.
 
-  --row NAME        one row; repeat for several. Default: all
+  --row NAME        one row; saturate for several. Default: all
   --seconds N       how long each run lasts (default 2); each row is run five times a side
   --rounds N        how many runs (default 5)
   --database NAME   sqlite, postgres, or both separated by a comma (default sqlite)

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Run } from './load.ts';
+import type { Run } from './saturate.ts';
 
 /** The bytes of a GET, so that sending it again costs nothing. */
 export function rawGet(url: string, headers: Readonly<Record<string, string>>): Buffer {

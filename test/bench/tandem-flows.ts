@@ -1,7 +1,7 @@
 import { createPhone, parseLink, type Claimed, type Phone } from '../../src/phone/index.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import { authorize, expectStatus, finish, form, type Begun } from './flows.ts';
-import { createClient } from './load.ts';
+import { createClient, type Answer } from './load.ts';
 import { personOf } from './servers/clients.ts';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -83,10 +83,27 @@ export async function qrSignIn(issuer: string, person: Person): Promise<void> {
 
 /** The same with a password, and the consent that the client needs. */
 export async function passwordSignIn(issuer: string, person: number): Promise<void> {
+  const { begun, proven } = await typePassword(issuer, person);
+  await finish(issuer, begun, proven);
+}
+
+/** With a password, and a code of an authenticator app. */
+export async function codeSignIn(issuer: string, person: number, code: string): Promise<void> {
+  const { begun, proven } = await typePassword(issuer, person);
+  const resumed = expectStatus(await begun.client.request('GET', new URL(expectStatus(proven, 303, 'the password').headers.location!, issuer).href), 303, 'the way on');
+  const interaction = new URL(resumed.headers.location!, issuer).href;
+  const page = expectStatus(await begun.client.request('GET', interaction), 200, 'the page that asks for a code');
+  await finish(issuer, begun, await post(begun, `${interaction}/totp`, page, { code }));
+}
+
+async function typePassword(issuer: string, person: number) {
   const begun = await authorize(issuer);
   const page = expectStatus(await begun.client.request('GET', begun.interaction), 200, 'the sign-in page');
+  return { begun, proven: await post(begun, `${begun.interaction}/password`, page, personOf(person)) };
+}
+
+/** Sends a form of `page`. */
+function post({ client }: Begun, url: string, page: Answer, fields: Record<string, string>): Promise<Answer> {
   const csrf = /name="csrf"[^>]*value="([^"]+)"/.exec(page.body)?.[1] ?? '';
-  const headers = { ...FORM, origin: issuer };
-  const proven = await begun.client.request('POST', `${begun.interaction}/password`, { headers, body: form({ csrf, ...personOf(person) }) });
-  await finish(issuer, begun, proven);
+  return client.request('POST', url, { headers: { ...FORM, origin: new URL(url).origin }, body: form({ csrf, ...fields }) });
 }

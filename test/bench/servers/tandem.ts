@@ -1,5 +1,5 @@
 import { Provider } from 'oidc-provider';
-import { accounts, newEncryptionKey, openDatabase, qr, tandem } from '../../../src/index.ts';
+import { accounts, newEncryptionKey, openDatabase, qr, tandem, totp } from '../../../src/index.ts';
 import { consentAtOnce, personOf, SHARED } from './clients.ts';
 import { serve } from './serve.ts';
 
@@ -18,7 +18,7 @@ await serve(async (address) => {
 
   const db = openDatabase(BENCH_DATABASE);
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object, message: string) => console.error('error:', message, fields) };
-  const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr()] });
+  const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr(), totp()] });
   await t.migrate();
   // Without it a password would need a consent page too, and the phone would win by less work.
   const clients = SHARED.clients.map((client) => ({ ...client, tandem_consent: 'implicit' }));
@@ -40,13 +40,9 @@ await serve(async (address) => {
       /** Makes accounts for the load, person0@… and so on; returns their ids. */
       people: (count: number) =>
         Promise.all(Array.from({ length: count }, async (_, index) => (await t.accounts!.register({ ...personOf(index), name: 'Ada' })).id)),
-      freeze: () => {
-        frozenAt = clock();
-      },
-      /** Moves a frozen clock on by some milliseconds. */
-      step: (milliseconds: number) => {
-        frozenAt = clock() + milliseconds;
-      },
+      freeze: () => (frozenAt = clock()),
+      /** Moves a frozen clock on by some milliseconds; returns its time. */
+      step: (milliseconds: number) => (frozenAt = clock() + milliseconds),
       /** Lets the clock run again, as far behind as it was left or as another process says; returns how far. */
       thaw: (other?: number) => {
         behind = other ?? Date.now() - clock();
