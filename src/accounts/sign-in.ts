@@ -8,7 +8,7 @@ import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
-import type { SignInMethod } from '../oidc/sign-in.ts';
+import type { SecondFactors, SignInMethod } from '../oidc/sign-in.ts';
 import type { Account, AccountsService, Attempt } from './accounts.ts';
 import { register, registrationForm } from './registration.ts';
 
@@ -40,12 +40,14 @@ export function createPasswordSignIn({
   context: { clock },
   accounts,
   interactions,
+  secondFactors,
   http,
   showSignIn,
 }: {
   context: Pick<Context, 'clock'>;
   accounts: AccountsService;
   interactions: Interactions;
+  secondFactors: SecondFactors;
   http: Http;
   showSignIn: ShowSignIn;
 }): PasswordSignIn {
@@ -53,7 +55,8 @@ export function createPasswordSignIn({
 
   async function finish(ctx: RouteContext, details: InteractionDetails, { id }: Account) {
     const authentication = { accountId: id, acr: ACR.one, amr: ['pwd'], authTime: Math.floor(clock() / 1000) };
-    browsers.remember(ctx, id);
+    // Who has only the password is not known here yet.
+    if (!(await secondFactors.required(id))) browsers.remember(ctx, id);
     await interactions.signIn(ctx, details, authentication, { consent: false });
   }
 
@@ -110,6 +113,7 @@ export function createPasswordSignIn({
 
   return {
     name: 'password',
+    reach: ACR.one,
     async panel(ctx, details) {
       const failure = (ctx.state as Record<symbol, unknown>)[FAILURE] as Failure | undefined;
       const email = failure?.email ?? hint(details);

@@ -5,9 +5,10 @@ import { AppError } from '../errors.ts';
 import { base64url, equal, fromBase64url, hmac, randomToken } from '../lib/crypto.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { shapeOf } from '../lib/http/answers.ts';
-import { satisfies } from './acr.ts';
+import { ACR, satisfies } from './acr.ts';
 import { BUILT_IN_CLIENT, returnUrl } from './built-in-client.ts';
-import type { SignInGate } from './sign-in.ts';
+import { owesFactor } from './second-factor.ts';
+import type { SecondFactors, SignedIn, SignInGate } from './sign-in.ts';
 
 /** The gate, and the end of the way back from it. */
 export interface Gate extends SignInGate {
@@ -27,7 +28,7 @@ const STATE_TTL = 3600;
 export function createGate(
   provider: Provider,
   { issuer, clock, keyRing }: Pick<Context, 'issuer' | 'clock' | 'keyRing'>,
-  { browsers, home }: { browsers: Browsers; home: string },
+  { browsers, secondFactors, home }: { browsers: Browsers; secondFactors: SecondFactors; home: string },
 ): Gate {
   const keys = keyRing.derive('sign-in state');
   const seconds = () => Math.floor(clock() / 1000);
@@ -39,7 +40,8 @@ export function createGate(
     return `${payload}.${macOf(keys[0], browsers.ensure(ctx), payload)}`;
   }
 
-  async function current(ctx: KoaContext) {
+  /** Of whom the session is, be it half a sign-in or a whole one. */
+  async function sessionOf(ctx: KoaContext): Promise<SignedIn | undefined> {
     const session = await provider.Session.get(ctx as never);
     if (!session.accountId) return undefined;
     const { accountId, acr, amr = [], uid } = session;
@@ -65,19 +67,31 @@ export function createGate(
   }
 
   return {
-    current,
+    async current(ctx) {
+      const signedIn = await sessionOf(ctx);
+      return signedIn && (await owesFactor(signedIn, secondFactors)) ? undefined : signedIn;
+    },
 
     async require(ctx, { maxAge, acr } = {}) {
-      const signedIn = await current(ctx);
+      const signedIn = await sessionOf(ctx);
       // A sign-in from the future, by a clock put back, counts as fresh rather than being asked for again and again.
       const fresh = signedIn && (maxAge === undefined || seconds() - signedIn.authTime <= maxAge);
-      if (fresh && (acr === undefined || satisfies(signedIn.acr, acr))) return signedIn;
+      const strong = fresh && (acr === undefined || satisfies(signedIn.acr, acr));
+      if (strong && !(await owesFactor(signedIn, secondFactors))) return signedIn;
       const stale = signedIn !== undefined && !fresh;
       const url = signInUrl(ctx, { ...(maxAge !== undefined && { maxAge }), ...(acr !== undefined && { acr }), stale });
       if (shapeOf(ctx) === 'json') throw new AppError('sign_in_required', 'sign in, then try again', { extra: { sign_in_url: url } });
       ctx.redirect(url);
       ctx.status = 303;
       return undefined;
+    },
+
+    async addFactor(ctx, { amr }) {
+      const session = await provider.Session.get(ctx as never);
+      if (!session.accountId || satisfies(session.acr, ACR.two)) return;
+      session.acr = ACR.two;
+      session.amr = [...new Set([...(session.amr ?? []), ...amr, 'mfa'])];
+      await session.persist();
     },
 
     async signOut(ctx, xsrf) {

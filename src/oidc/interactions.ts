@@ -3,11 +3,14 @@ import type { Client, InteractionResults, Provider } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { ACR, requestedLevel, satisfies } from './acr.ts';
 import type { Views } from '../lib/views/views.ts';
 import type {} from './events.ts';
 import { askedFor, claimsAsked } from './configuration/claims-parameter.ts';
+import { demandedLevel, type Level, type Levels } from './configuration/levels.ts';
 import { STEP_UP } from './configuration/policy.ts';
-import { describeScope, type Resources } from './configuration/resources.ts';
+import { describeScope } from './configuration/resources.ts';
+import type { SignedIn } from './sign-in.ts';
 import { sectorOf, type Subjects } from './subjects/subjects.ts';
 
 /** What an authorization request asks of the person, while its interaction lasts. */
@@ -63,6 +66,22 @@ export interface Interactions {
    * in the same result, so that no consent page follows.
    */
   signIn(ctx: KoaContext, details: InteractionDetails, authentication: Authentication, options: { consent: boolean }): Promise<void>;
+  /** What request, client, scopes and site ask of a phone: level 2 where nothing weaker will do. */
+  level(details: InteractionDetails): Promise<Level>;
+  /**
+   * The sign-in that a second factor is added to, for use before that is verified.
+   *
+   * @throws AppError `conflict` where none is due, `expired` where somebody else has signed in since
+   */
+  steppingUp(ctx: KoaContext, details: InteractionDetails): Promise<SignedIn>;
+  /**
+   * Adds a second factor, which has just been proven, to the sign-in, and redirects (303) to where the interaction resumes.
+   * The `acr` is 2 then, with `mfa` among the `amr`; what is known of the first factor stays.
+   *
+   * @param factor its `amr`, such as `otp`
+   * @throws like {@link Interactions.steppingUp}
+   */
+  addFactor(ctx: KoaContext, details: InteractionDetails, factor: { readonly amr: readonly string[] }): Promise<void>;
   /** Grants all that the request asks, on behalf of whom the interaction's session belongs to, and goes on. */
   consent(ctx: KoaContext, details: InteractionDetails): Promise<void>;
   /** Goes on without the stronger sign-in that the request would have liked. */
@@ -76,11 +95,17 @@ export type DenialCode = 'access_denied' | 'unmet_authentication_requirements';
 /** Prompts with which the person must prove to be the one who is signed in already. */
 const REAUTHENTICATION = new Set(['max_age']);
 
+/**
+ * Two factors this close to one another, in seconds, are one sign-in, as of the second. Later, the time of the sign-in stays
+ * that of the first: a code alone does not make an old session fresh.
+ */
+const ONE_SITTING = 10 * 60;
+
 /** Creates the interactions of a provider. */
 export function createInteractions(
   provider: Provider,
-  { db, events }: Pick<Context, 'db' | 'events'>,
-  { views, resources, subjects }: { views: Views; resources: Resources; subjects: Subjects | undefined },
+  { db, clock, events }: Pick<Context, 'db' | 'clock' | 'events'>,
+  { views, levels, subjects }: { views: Views; levels: Levels; subjects: Subjects | undefined },
 ): Interactions {
   async function current(ctx: KoaContext) {
     try {
@@ -107,6 +132,16 @@ export function createInteractions(
     }
     ctx.redirect(returnTo);
     ctx.status = 303;
+  }
+
+  /** The session that a step up is about, which may have become another's while its page stood open. */
+  async function sessionOf(ctx: KoaContext, details: InteractionDetails) {
+    if (details.prompt.name !== STEP_UP || !details.accountId) throw new AppError('conflict', 'no second factor is due');
+    const [interaction, session] = [await current(ctx), await provider.Session.get(ctx as never)];
+    if (session.accountId !== details.accountId || session.uid !== interaction.session?.uid) {
+      throw new AppError('expired', 'this sign-in is over, or somebody else has signed in since; go back to the site and start again');
+    }
+    return { session, before: interaction.lastSubmission ?? {} };
   }
 
   const tell = (work: (tx: Transaction) => Promise<void>) => db.transaction(work);
@@ -143,7 +178,7 @@ export function createInteractions(
       const scopes = new Set([...scopesOf(details), ...implied]);
       const described = [...scopes].flatMap((scope) => {
         if (STANDARD_SCOPES.has(scope)) return [{ scope, description: views.text(ctx, `oidc.scope_${scope}`) }];
-        const description = describeScope(resources, scope);
+        const description = describeScope(levels.resources, scope);
         if (description !== undefined) return [{ scope, description }];
         // A host may have scopes that it never told us of; what the provider does not know either is granted to nobody.
         return asked.scopes.has(scope) ? [{ scope, description: views.text(ctx, 'oidc.scope_other', { scope }) }] : [];
@@ -170,6 +205,32 @@ export function createInteractions(
       const { consent: _earlier, ...before } = (await current(ctx)).lastSubmission ?? {};
       const result = { ...before, login, ...(consent && { consent: { all: true } }), ...done(details) };
       await finish(ctx, result as InteractionResults, { mergeWithLastSubmission: false });
+    },
+
+    async level(details) {
+      return requestedLevel(details.params) === 2 ? 2 : demandedLevel(levels, await clientOf(details), details.params);
+    },
+
+    async steppingUp(ctx, details) {
+      const { session } = await sessionOf(ctx, details);
+      const { acr, amr = [], uid } = session;
+      return { accountId: details.accountId!, acr, amr, authTime: session.authTime() ?? 0, sessionUid: uid };
+    },
+
+    async addFactor(ctx, details, factor) {
+      const { session, before } = await sessionOf(ctx, details);
+      const [first, now] = [session.authTime() ?? 0, Math.floor(clock() / 1000)];
+      const complete = satisfies(session.acr, ACR.two);
+      const login = {
+        accountId: details.accountId!,
+        acr: complete ? session.acr : ACR.two,
+        amr: [...new Set([...(session.amr ?? []), ...factor.amr, 'mfa'])],
+        ts: !complete && now - first <= ONE_SITTING ? now : first,
+        // When the first factor was proven: what has happened to that since is seen by it.
+        since: first,
+        ...(session.transient && { remember: false }),
+      };
+      await finish(ctx, { ...before, login, ...done(details) } as InteractionResults, { mergeWithLastSubmission: false });
     },
 
     async consent(ctx, details) {

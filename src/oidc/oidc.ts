@@ -5,7 +5,9 @@ import type { Context } from '../context.ts';
 import { loggedPath, referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
 import type { Http } from '../lib/http/http.ts';
+import { createAccessTokens, type AccessTokens, type Configured } from './access-tokens.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
+import type { Level } from './configuration/levels.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createGrantLoader } from './grants.ts';
 import { createInteractions, type Interactions } from './interactions.ts';
@@ -14,7 +16,7 @@ import { adjustContext, pinOrigin } from './origin.ts';
 import { createProviderPages } from './pages.ts';
 import type { Resources } from './configuration/resources.ts';
 import { oidcRoutes, type OidcPages } from './routes.ts';
-import type { SignInMethod } from './sign-in.ts';
+import type { SecondFactors, SignInMethod } from './sign-in.ts';
 import { createSubjects, sectorOf } from './subjects/subjects.ts';
 
 export interface OidcOptions {
@@ -25,40 +27,50 @@ export interface OidcOptions {
   /** Tandem's own accounts, where they are on. */
   readonly findAccount: FindAccount | undefined;
   readonly devices: UsableDevices;
+  readonly secondFactors: SecondFactors;
+  /** The level at which everybody must sign in. */
+  readonly level: Level;
   /** Path of the account's pages. */
   readonly home: string;
 }
 
 /** Creates the room around the provider: its configuration, its pages, and what other rooms need of it. */
-export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices, home }: OidcOptions) {
+export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices, secondFactors, level, home }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
   const ledger = createLedger(context, { devices, findAccount });
   const pages = createProviderPages(http.views);
-  const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate } = {};
+  const levels = { site: level, resources };
+  const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate; tokens?: AccessTokens } = {};
+  // The provider keeps what it is made of to itself.
+  let configured: Configured = {};
   const interactions = late(() => attached.interactions);
   const gate = late(() => attached.gate);
 
   events.subscribe(async (tx, event) => {
     // The payloads are other rooms'; a host without them never emits these.
-    const { name, payload } = event as { name: string; payload: { deviceId?: string; reason?: string; accountId?: string; sessionUid?: string } };
-    const { deviceId, reason, accountId, sessionUid: but = '' } = payload;
+    const { name, payload } = event as { name: string; payload: { deviceId?: string; reason?: string; accountId?: string; sessionUid?: string; kept?: boolean } };
+    const { deviceId, reason, accountId, sessionUid: but = '', kept } = payload;
     if (name === 'device.revoked' && reason === 'lost' && deviceId) await ledger.end(tx, { deviceId });
-    if (name === 'account.password_changed' && accountId) await ledger.end(tx, { accountId, but });
+    const others = name === 'account.password_changed' || name === 'second_factor.reset' || (name === 'recovery.used' && !kept);
+    if (others && accountId) await ledger.end(tx, { accountId, but });
   });
 
   return {
     interactions,
     gate,
     subjects,
+    tokens: late(() => attached.tokens),
 
     configure(host?: Configuration): Configuration {
-      return mergeConfiguration(
+      return (configured = mergeConfiguration(
         {
           issuer,
           log,
           pages,
           resources,
+          levels,
+          secondFactors,
           adapter,
           keys,
           loadExistingGrant: createGrantLoader(ledger),
@@ -69,7 +81,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
           },
         },
         host,
-      );
+      ));
     },
 
     /**
@@ -81,8 +93,9 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       adjustContext(provider);
       ledger.attach(provider);
       attached.provider = provider;
-      attached.interactions = createInteractions(provider, context, { views: http.views, resources, subjects });
-      attached.gate = createGate(provider, context, { browsers: http.browsers, home });
+      attached.tokens = createAccessTokens({ issuer, provider, configured, subjects });
+      attached.interactions = createInteractions(provider, context, { views: http.views, levels, subjects });
+      attached.gate = createGate(provider, context, { browsers: http.browsers, secondFactors, home });
       provider.on('server_error', (anyCtx, error) => {
         const ctx = anyCtx as unknown as KoaContext;
         const reference = referenceOf(ctx);

@@ -3,14 +3,12 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { servicesOf } from '../lib/http/services.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
-import { ACR, requestedAcr, satisfies } from './acr.ts';
+import { ACR, satisfies } from './acr.ts';
 import type { Gate } from './gate.ts';
 import type { InteractionDetails, Interactions } from './interactions.ts';
-import { STEP_UP } from './configuration/policy.ts';
+import { acrRequestOf, STEP_UP, type StepUpReason } from './configuration/policy.ts';
+import { completes } from './second-factor.ts';
 import type { Panel, SignInMethod } from './sign-in.ts';
-
-/** The strongest class that each method can give; a method that is not listed may give any. */
-const REACH: Readonly<Record<string, string>> = { password: ACR.one, qr: ACR.twoQr };
 
 const ACCOUNT = '/account';
 
@@ -44,7 +42,7 @@ export function oidcRoutes(
 
   route(router, { method: 'POST', path: '/interaction/:uid/abort', kind: 'form' }, async (ctx) => {
     const details = await interactions.details(ctx);
-    const unmet = details.prompt.name === STEP_UP && details.prompt.details['essential'] === true;
+    const unmet = isStepUp(details) && isDemanded(details);
     await interactions.deny(ctx, details, 'the end-user ended the request', unmet ? 'unmet_authentication_requirements' : 'access_denied');
   });
 
@@ -70,8 +68,7 @@ export function oidcRoutes(
   });
 
   async function panelsFor(ctx: RouteContext, details: InteractionDetails): Promise<Panel[]> {
-    const request = details.prompt.name === STEP_UP ? requestedAcr(details.params) : undefined;
-    const able = methods.filter(({ name }) => !request || request.values.some((value) => satisfies(REACH[name] ?? ACR.twoQr, value)));
+    const able = isStepUp(details) ? methods.filter(({ reach }) => suffices(reach, details)) : methods;
     const panels = await Promise.all(able.map((method) => method.panel(ctx, details)));
     return panels.filter((panel) => panel !== undefined);
   }
@@ -79,7 +76,7 @@ export function oidcRoutes(
   async function signInPage(ctx: RouteContext, details: InteractionDetails, { status = 200 }: { status?: number } = {}) {
     const { views } = servicesOf(ctx);
     const panels = await panelsFor(ctx, details);
-    const stepUp = details.prompt.name === STEP_UP;
+    const stepUp = isStepUp(details);
     const essential = details.prompt.details['essential'] === true;
     if (panels.length === 0) {
       // No way to a stronger sign-in: the client hears so at once, and decides.
@@ -88,10 +85,11 @@ export function oidcRoutes(
         ? interactions.deny(ctx, details, 'none of the requested ACRs can be obtained', 'unmet_authentication_requirements')
         : interactions.declineStepUp(ctx, details);
     }
-    const data = { uid: details.uid, client: await interactions.client(details), panels, stepUp, essential };
+    const words = stepUp ? wordsOf(details) : 'sign_in';
+    const data = { uid: details.uid, client: await interactions.client(details), panels, words, voluntary: stepUp && !essential };
     views.render(ctx, 'oidc/sign-in', data, {
       status,
-      title: views.text(ctx, stepUp ? 'oidc.step_up_title' : 'oidc.sign_in_title'),
+      title: views.text(ctx, `oidc.${words}_title`),
       layout: panels.length > 1 ? 'wide' : 'narrow',
       scripts: [...new Set(panels.flatMap(({ scripts = [] }) => scripts))],
     });
@@ -105,4 +103,28 @@ export function oidcRoutes(
   }
 
   return { signInPage };
+}
+
+const isStepUp = ({ prompt }: InteractionDetails) => prompt.name === STEP_UP;
+const hasReason = ({ prompt }: InteractionDetails, reason: StepUpReason) => prompt.reasons.includes(reason);
+
+/** True where the client, or what it asks for, needs the stronger sign-in, rather than the account alone. */
+function isDemanded(details: InteractionDetails): boolean {
+  const essential = acrRequestOf(details.params, details.clientId)?.essential ?? false;
+  return hasReason(details, 'level_required') || (hasReason(details, 'acr_unmet') && essential);
+}
+
+/** Whether a method that can give `reach` ends the step up: each reason that must be met, or the one that may be. */
+function suffices(reach: string, details: InteractionDetails): boolean {
+  const request = acrRequestOf(details.params, details.clientId);
+  const asked = request !== undefined && hasReason(details, 'acr_unmet') && (request.essential || details.prompt.reasons.length === 1);
+  if (asked && !request.values.some((value) => satisfies(reach, value))) return false;
+  if (hasReason(details, 'level_required') && !satisfies(reach, ACR.two)) return false;
+  return !hasReason(details, 'second_factor') || completes(reach);
+}
+
+/** Which words the page speaks. The account's own rule comes first: its people know it, and the rest follows from it. */
+function wordsOf(details: InteractionDetails): 'second_factor' | 'level' | 'step_up' {
+  if (hasReason(details, 'second_factor')) return 'second_factor';
+  return hasReason(details, 'level_required') ? 'level' : 'step_up';
 }

@@ -7,7 +7,7 @@ import { AppError } from '../errors.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import { ACR, meets, requestedAcr, requestedLevel } from '../oidc/acr.ts';
+import { ACR, meets, requestedAcr } from '../oidc/acr.ts';
 import type { Authentication, InteractionDetails, Interactions } from '../oidc/interactions.ts';
 import type { SignInMethod } from '../oidc/sign-in.ts';
 import './events.ts';
@@ -17,6 +17,12 @@ export interface PasskeyRooms {
   readonly devices: Pick<Devices, 'usable'>;
   readonly accounts: AccountDirectory;
   readonly browsers: Browsers;
+}
+
+/** What a request asks of who signs in. */
+interface Asked {
+  readonly expected: string | undefined;
+  readonly level: 1 | 2;
 }
 
 const ASSERTION = z.strictObject({ assertion: z.string().max(32_768) });
@@ -36,11 +42,12 @@ export function createPasskeySignIn(
   /** A challenge is for one page of one browser; the form's token has seen to it that there is a browser. */
   const pageOf = (ctx: RouteContext, { uid }: InteractionDetails) => `${browsers.hash(browsers.ensure(ctx))}|${uid}`;
 
-  async function authenticate(ctx: RouteContext, details: InteractionDetails, expected: string | undefined, assertion: string): Promise<Authentication> {
+  async function authenticate(ctx: RouteContext, details: InteractionDetails, asked: Asked, assertion: string): Promise<Authentication> {
+    const { expected, level } = asked;
     const { id: deviceId, accountId, levelCap } = await passkeys.verify(parse(assertion), pageOf(ctx, details));
     if (!(await accounts.find(accountId))) throw new AppError('device_revoked', 'the account of this passkey no longer exists');
     if (expected !== undefined && expected !== accountId) throw new AppError('wrong_account', 'this request is for another account');
-    if (levelCap < requestedLevel(details.params)) throw new AppError('uv_required', 'a new phone counts as level 1 for a day');
+    if (levelCap < level) throw new AppError('uv_required', 'a new phone counts as level 1 for a day');
     // Below level 2 it is one factor: nothing that rests on the phone's owner is claimed of it.
     const [acr, amr] = levelCap === 2 ? [ACR.two, ['swk', 'user', 'mfa']] : [ACR.one, ['swk', 'user']];
     await db.transaction(async (tx) => {
@@ -70,7 +77,8 @@ export function createPasskeySignIn(
 
       route(router, { method: 'POST', path: base, kind: 'form', body: ASSERTION, limit }, async (ctx, { body }) => {
         const details = await interactions.details(ctx);
-        const authentication = await authenticate(ctx, details, await interactions.expectedAccount(details), body.assertion);
+        const asked = { expected: await interactions.expectedAccount(details), level: await interactions.level(details) };
+        const authentication = await authenticate(ctx, details, asked, body.assertion);
         browsers.remember(ctx, authentication.accountId);
         await interactions.signIn(ctx, details, authentication, { consent: false });
       });

@@ -4,6 +4,7 @@ import type { SignedCall, VerifyOptions } from '../devices/verification.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { describeBrowser } from '../lib/http/user-agent.ts';
 import type { Views } from '../lib/views/views.ts';
+import { ACR } from '../oidc/acr.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { Interactions } from '../oidc/interactions.ts';
 import type { SignInMethod } from '../oidc/sign-in.ts';
@@ -42,6 +43,7 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
 
   const method: SignInMethod = {
     name: 'qr',
+    reach: ACR.twoQr,
     async panel(ctx, details) {
       const base = `${issuer}/interaction/${encodeURIComponent(details.uid)}`;
       const beneath = await below?.panel(ctx, details);

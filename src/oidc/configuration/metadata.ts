@@ -1,9 +1,11 @@
 import { errors, type ClientMetadata } from 'oidc-provider';
+import { isLevel } from './levels.ts';
 
 /** Client metadata of ours, beside that of OpenID Connect Dynamic Client Registration §2. */
 export const CLIENT_METADATA: readonly string[] = [
   'tandem_confirm', // 'auto' | 'always': when a QR sign-in needs the confirm code
   'tandem_consent', // 'ask' | 'implicit': `implicit` for sites of the provider's own house
+  'tandem_level', // 1 | 2: the level that its people must sign in at
   'tandem_introspects', // audiences whose tokens it may introspect, as their resource server
   'tandem_resources', // { [resource indicator]: scopes[] } that it may ask for
   'tandem_sector', // the named group of clients that see one subject
@@ -24,6 +26,7 @@ const RULES: Readonly<Record<string, { valid: (value: unknown) => boolean; rule:
   tandem_confirm: { valid: (value) => value === 'auto' || value === 'always', rule: 'must be "auto" or "always"' },
   tandem_consent: { valid: (value) => value === 'ask' || value === 'implicit', rule: 'must be "ask" or "implicit"' },
   tandem_introspects: { valid: isStrings, rule: 'must be an array of audiences' },
+  tandem_level: { valid: isLevel, rule: 'must be 1 or 2' },
   tandem_resources: {
     valid: (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isStrings),
     rule: 'must map resource indicators to arrays of scopes',

@@ -1,6 +1,9 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { meets, requestedAcr } from '../acr.ts';
+import { ACR, meets, requestedAcr, satisfies, type AcrRequest } from '../acr.ts';
 import { BUILT_IN_CLIENT } from '../built-in-client.ts';
+import { owesFactor } from '../second-factor.ts';
+import type { SecondFactors } from '../sign-in.ts';
+import { demandedLevel, type Levels } from './levels.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 type Policy = readonly InstanceType<typeof Prompt>[];
@@ -8,18 +11,27 @@ type Policy = readonly InstanceType<typeof Prompt>[];
 /** The prompt that asks for a stronger proof inside a session. */
 export const STEP_UP = 'step_up';
 
+/** Why it asks: what the request would like or needs, what site, client or scope demand, and the account's own rule. */
+export type StepUpReason = 'acr_unmet' | 'level_required' | 'second_factor';
+
+/** What the policy knows beside the request. */
+export interface PolicyParts {
+  readonly levels: Levels;
+  readonly secondFactors: SecondFactors;
+}
+
 const LIBRARY_ACR_CHECKS = new Set(['essential_acr', 'essential_acrs']);
 
 /**
  * The host's policy, or the library's, with the question of `acr` moved out of the `login` prompt into one of its own:
  * there a password login would be asked for again and again, and only equality would count.
  */
-export function createPolicy(hostPolicy: Policy = base()): interactionPolicy.DefaultPolicy {
+export function createPolicy(parts: PolicyParts, hostPolicy: Policy = base()): interactionPolicy.DefaultPolicy {
   const policy = base();
   policy.clear();
   for (const prompt of hostPolicy) policy.add(prompt.name === 'login' ? withoutAcrChecks(prompt) : prompt);
   const consent = policy.findIndex(({ name }) => name === 'consent');
-  policy.add(stepUp(), consent === -1 ? policy.length : consent);
+  policy.add(stepUp(parts), consent === -1 ? policy.length : consent);
   return policy;
 }
 
@@ -34,31 +46,56 @@ function withoutAcrChecks(prompt: InstanceType<typeof Prompt>) {
   return new Prompt({ name: prompt.name, requestable: prompt.requestable }, prompt.details, ...kept, accountGone());
 }
 
-function stepUp() {
+/** There is no going on without it. */
+const mandatory = () => ({ essential: true });
+
+function stepUp(parts: PolicyParts) {
   return new Prompt(
     { name: STEP_UP, requestable: false },
-    ({ oidc }: KoaContextWithOIDC) => ({ acr: wanted(oidc), essential: isEssential(oidc) }),
-    new Check(
-      'acr_unmet',
-      'none of the requested ACRs could be obtained',
-      'unmet_authentication_requirements',
-      ({ oidc }) => {
-        const request = requestedAcr(oidc.params ?? {});
-        if (!request || meets(oidc.session?.acr, request)) return Check.NO_NEED_TO_PROMPT;
-        if (isEssential(oidc)) return Check.REQUEST_PROMPT;
-        // A voluntary class is asked for once, and never at the cost of a silent request.
-        const asked = STEP_UP in (oidc.result ?? {});
-        return asked || oidc.prompts.has('none') ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
-      },
-    ),
+    ({ oidc }: KoaContextWithOIDC) => ({ acr: requestOf(oidc)?.values ?? [], essential: requestOf(oidc)?.essential ?? false }),
+    acrUnmet(),
+    levelRequired(parts),
+    secondFactor(parts),
   );
 }
 
-function wanted(oidc: KoaContextWithOIDC['oidc']): readonly string[] {
-  return requestedAcr(oidc.params ?? {})?.values ?? [];
-}
+const acrUnmet = () =>
+  new Check(
+    'acr_unmet' satisfies StepUpReason,
+    'none of the requested ACRs could be obtained',
+    'unmet_authentication_requirements',
+    ({ oidc }) => {
+      const request = requestOf(oidc);
+      if (!request || meets(oidc.session?.acr, request)) return Check.NO_NEED_TO_PROMPT;
+      if (request.essential) return Check.REQUEST_PROMPT;
+      // A voluntary class is asked for once, and never at the cost of a silent request.
+      const asked = STEP_UP in (oidc.result ?? {});
+      return asked || oidc.prompts.has('none') ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+    },
+  );
 
-/** The account pages ask by `acr_values`, as a request with response type `none` has no claims parameter. */
-function isEssential(oidc: KoaContextWithOIDC['oidc']): boolean {
-  return oidc.client?.clientId === BUILT_IN_CLIENT || (requestedAcr(oidc.params ?? {})?.essential ?? false);
+const levelRequired = ({ levels }: PolicyParts) =>
+  new Check(
+    'level_required' satisfies StepUpReason,
+    'a sign-in with two factors is required',
+    'interaction_required',
+    ({ oidc }) => !satisfies(oidc.session?.acr, ACR.two) && oidc.client !== undefined && demandedLevel(levels, oidc.client, oidc.params ?? {}) === 2,
+    mandatory,
+  );
+
+const secondFactor = ({ secondFactors }: PolicyParts) =>
+  new Check(
+    'second_factor' satisfies StepUpReason,
+    'the second factor of the account is required',
+    'interaction_required',
+    ({ oidc }) => owesFactor(oidc.session ?? {}, secondFactors),
+    mandatory,
+  );
+
+const requestOf = (oidc: KoaContextWithOIDC['oidc']) => acrRequestOf(oidc.params ?? {}, oidc.client?.clientId);
+
+/** What a request asks of `acr`. The account pages ask by `acr_values`, as a request with response type `none` has no claims parameter. */
+export function acrRequestOf(params: Readonly<Record<string, unknown>>, clientId: string | undefined): AcrRequest | undefined {
+  const request = requestedAcr(params);
+  return request && { ...request, essential: request.essential || clientId === BUILT_IN_CLIENT };
 }

@@ -1,9 +1,17 @@
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 
+/** A scope that is more than its words. */
+export interface ScopeOptions {
+  /** What it lets a client do, in plain words. */
+  readonly description: string;
+  /** 2 where it is given only to people who signed in with two factors (`acr` `urn:tandem:acr:2`); default: 1. */
+  readonly level?: 1 | 2;
+}
+
 /** A resource server that access tokens can be made for (RFC 8707), by its resource indicator. */
 export interface Resource {
-  /** All scopes that it knows, with what each lets a client do, in plain words. */
-  readonly scopes: Readonly<Record<string, string>>;
+  /** All scopes that it knows, with what each lets a client do, in plain words; or with those words and the level that it takes. */
+  readonly scopes: Readonly<Record<string, string | ScopeOptions>>;
   /** `opaque` can be revoked and introspected at once; `jwt` (RFC 9068) is for servers that cannot ask. Default: `opaque`. */
   readonly format?: 'opaque' | 'jwt';
   /** Seconds; default: 3600, and 300 for a JWT, which nothing can take back. */
@@ -17,12 +25,16 @@ export interface Resource {
  * those that its metadata `tandem_resources` names.
  *
  * @example
- * const resources: Resources = { 'https://api.example.com': { scopes: { read: 'Read your documents' } } };
+ * const resources: Resources = {
+ *   'https://api.example.com': {
+ *     scopes: { read: 'Read your documents', pay: { description: 'Pay in your name', level: 2 } },
+ *   },
+ * };
  */
 export type Resources = Readonly<Record<string, Resource>>;
 
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
-function allowedScopes(client: Client, indicator: string, resource: Resource): string[] {
+export function grantableScopes(client: Client, indicator: string, resource: Resource): string[] {
   const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
   if (!Array.isArray(allowed)) return [];
   return allowed.filter((scope): scope is string => typeof scope === 'string' && Object.hasOwn(resource.scopes, scope));
@@ -38,7 +50,7 @@ export function resourceIndicators(resources: Resources, staticScopes: ReadonlyS
     enabled: true,
     getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string, client: Client): ResourceServer {
       const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined;
-      const scopes = resource && allowedScopes(client, indicator, resource);
+      const scopes = resource && grantableScopes(client, indicator, resource);
       if (!scopes?.length) throw new errors.InvalidTarget('the client may not ask for this resource');
       if (isClientCredentials(ctx)) refuse(asked(ctx).filter((scope) => !scopes.includes(scope)));
       const format = resource?.format ?? 'opaque';
@@ -67,5 +79,23 @@ function refuse(scopes: readonly string[]): void {
 
 /** The words of a resource server's scope, if one of them knows it. */
 export function describeScope(resources: Resources, scope: string): string | undefined {
-  return Object.values(resources).find(({ scopes }) => Object.hasOwn(scopes, scope))?.scopes[scope];
+  const found = Object.values(resources).find(({ scopes }) => Object.hasOwn(scopes, scope))?.scopes[scope];
+  return typeof found === 'object' ? found.description : found;
+}
+
+/** @throws TypeError naming the resource and the scope whose words or level are none */
+export function checkResources(resources: Resources): void {
+  for (const [indicator, { scopes }] of Object.entries(resources)) {
+    for (const [scope, value] of Object.entries(scopes)) checkScope(`resources[${JSON.stringify(indicator)}].scopes[${JSON.stringify(scope)}]`, value);
+  }
+}
+
+function checkScope(where: string, value: unknown): void {
+  if (typeof value === 'string') return;
+  if (typeof value !== 'object' || value === null) throw new TypeError(`tandem: ${where} must be words, or { description, level }`);
+  const { description, level = 1, ...others } = value as Record<string, unknown>;
+  if (typeof description !== 'string') throw new TypeError(`tandem: ${where}.description must be a string`);
+  if (level !== 1 && level !== 2) throw new TypeError(`tandem: ${where}.level must be 1 or 2`);
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new TypeError(`tandem: there is no ${where}.${other}; there are description and level`);
 }

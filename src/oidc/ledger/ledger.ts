@@ -1,5 +1,6 @@
 import { errors, type FindAccount, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
+import { byPhone } from '../second-factor.ts';
 import { createLedgerStore, type Owner, type SignIn } from './store.ts';
 import type {} from '../events.ts';
 
@@ -35,7 +36,6 @@ export interface Ledger {
 const YEAR = 365 * 24 * 60 * 60 * 1000;
 /** For how long what has ended is ended again: a request that was under way writes its session once more when it is done. */
 const AFTERMATH = 5 * 60 * 1000;
-const APPROVED_BY_PHONE = new Set(['swk', 'hwk']);
 
 /**
  * Sessions and grants live in the provider's adapter, which may be a host's own and knows no transaction of ours. So
@@ -87,7 +87,7 @@ export function createLedger(
   }
 
   /** Whether the phone, or the password, that has just signed in is still good; what is written before is seen by its end. */
-  async function keep(ctx: KoaContextWithOIDC, row: SignIn & { createdAt: number; expiresAt: number }, { ts, amr = [] }: Login): Promise<string | undefined> {
+  async function keep(ctx: KoaContextWithOIDC, row: SignIn & { createdAt: number; expiresAt: number }, { ts, since = ts, amr = [] }: Login): Promise<string | undefined> {
     // The browser decides when it comes back with the proof, and may wait until there is a reason to refuse it.
     if (row.deviceId) {
       const kept = await db.transaction(async (tx) => {
@@ -98,9 +98,9 @@ export function createLedger(
       return kept ? undefined : 'the phone that approved has been revoked';
     }
     await store.insert(row);
-    if (!amr.includes('pwd') || ts === undefined) return undefined;
+    if (!amr.includes('pwd') || since === undefined) return undefined;
     const { passwordChangedAt = 0 } = ((await findAccount?.(ctx, row.accountId)) ?? {}) as WithPassword;
-    return ts < Math.floor(passwordChangedAt / 1000) ? 'the password has been changed' : undefined;
+    return since < Math.floor(passwordChangedAt / 1000) ? 'the password has been changed' : undefined;
   }
 
   return {
@@ -110,8 +110,8 @@ export function createLedger(
       if (!session || !account) return;
       // Nothing new: this session had this grant before.
       if (!login && grantId && client && session.grantIdFor(client.clientId) === grantId) return;
-      const byPhone = session.amr?.some((method) => APPROVED_BY_PHONE.has(method)) ?? false;
-      const deviceId = login ? login.deviceId : byPhone ? await store.deviceOf(session.uid) : undefined;
+      // A code that was added to a phone's approval says nothing of the phone; whose session it is, is known from before.
+      const deviceId = login?.deviceId ?? (byPhone(session.amr) ? await store.deviceOf(session.uid) : undefined);
       if (!deviceId && !findAccount) return;
       const now = clock();
       const row = { deviceId: deviceId ?? '', sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR, grantId };
@@ -147,6 +147,8 @@ interface Login {
   readonly amr?: readonly string[];
   /** Epoch seconds. */
   readonly ts?: number;
+  /** When the first factor was proven, where a second one followed. */
+  readonly since?: number;
 }
 
 /** Ends a session, unless it is somebody else's by now; returns the grants given in it. */

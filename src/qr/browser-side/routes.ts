@@ -10,7 +10,6 @@ import { openStream } from '../../lib/http/sse.ts';
 import { describeBrowser } from '../../lib/http/user-agent.ts';
 import { Html } from '../../lib/views/html.ts';
 import type { Views } from '../../lib/views/views.ts';
-import { requestedLevel } from '../../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../../oidc/interactions.ts';
 import type { Page } from './browser-side.ts';
 import type { QrOptions } from '../transaction/core.ts';
@@ -96,7 +95,7 @@ export function browserRoutes(
       clientId: details.clientId,
       expectedAccount,
       knownAccounts: browsers.knownAccounts(ctx),
-      level: requestedLevel(details.params),
+      level: await interactions.level(details),
       ...(await facts(ctx, details)),
       isStatic,
       renew,
