@@ -13,3 +13,7 @@ export type { KeysOptions, KeysService } from './keys/service.ts';
 export type { Clock } from './lib/clock.ts';
 export type { Log } from './lib/log.ts';
 export type { Theme } from './lib/views/views.ts';
+export { protect, type ProtectOptions } from './guard/protect.ts';
+export type { GuardedState, Requirements } from './guard/guard.ts';
+export type { OwnRouteOptions, ProtectOwn } from './guard/in-process.ts';
+export type { TokenAuth, TokenClaims } from './guard/token.ts';

@@ -12,6 +12,7 @@ import type { Context } from './context.ts';
 import { createDevices } from './devices/devices.ts';
 import { createFactors } from './factors/factors.ts';
 import type { AccountsFeature, Feature, QrFeature, TotpFeature } from './features.ts';
+import { createProtect, type ProtectOwn } from './guard/in-process.ts';
 import { createKeys, type KeySet, type KeysOptions, type KeysService } from './keys/service.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { createDatabase } from './lib/database/database.ts';
@@ -83,6 +84,16 @@ export interface Tandem {
      */
     refresh(): Promise<boolean>;
   };
+  /**
+   * Guards a route in this process by access tokens of the attached provider: as `protect`, without HTTP to itself.
+   *
+   * @throws TypeError naming the option that is wrong, or a resource that is none of {@link TandemOptions.resources}
+   * @example
+   * router.get('/notes', t.protect({ resource: 'https://api.example.com', scopes: ['read'], acr: ACR.two }), async (ctx) => {
+   *   ctx.body = await notesOf(ctx.state.auth.accountId);
+   * });
+   */
+  readonly protect: ProtectOwn;
   /** Tandem's own accounts, where they are on. */
   readonly accounts: AccountsService | undefined;
   /** What happened, newest first. */
@@ -240,6 +251,7 @@ export function tandem(options: TandemOptions): Tandem {
       return compose([pin, ourPaths(router, http), mend, ...(accounts ? [tellSignOuts(accounts)] : [])]);
     },
     catchAll: () => compose([http.middleware, catchAll()]),
+    protect: createProtect(context, oidc.tokens, resources),
     accounts,
     audit,
     keys: { ...keys, refresh: refreshKeys },

@@ -4,11 +4,14 @@ import type { Log } from '../../lib/log.ts';
 import { assertAcrClaims } from './claims-parameter.ts';
 import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from './defaults.ts';
 import type { GrantLoader } from '../grants.ts';
+import type { Levels } from './levels.ts';
 import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
 import type { ProviderPages } from '../pages.ts';
 import { createPolicy } from './policy.ts';
 import { resourceIndicators, type Resources } from './resources.ts';
+import type { SecondFactors } from '../sign-in.ts';
 import { OPAQUE_SECTOR, sectorUri } from '../subjects/subjects.ts';
+import { createTokenClaims } from './token-claims.ts';
 
 /** What Tandem puts into a provider's configuration. */
 export interface ConfigurationParts {
@@ -16,6 +19,8 @@ export interface ConfigurationParts {
   readonly log: Log;
   readonly pages: ProviderPages;
   readonly resources: Resources;
+  readonly levels: Levels;
+  readonly secondFactors: SecondFactors;
   readonly loadExistingGrant: GrantLoader;
   /** Read when it is needed, so that a host with keys of its own needs none of ours. */
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
@@ -78,10 +83,11 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
         return host.extraClientMetadata?.validator?.(ctx, key, value, metadata);
       },
     },
+    extraTokenClaims: createTokenClaims(parts.log, host.extraTokenClaims),
     interactions: {
       url: (_ctx, interaction) => `${issuer}/interaction/${interaction.uid}`,
       ...defined(host.interactions ?? {}),
-      policy: createPolicy(host.interactions?.policy),
+      policy: createPolicy(parts, host.interactions?.policy),
     },
     loadExistingGrant: parts.loadExistingGrant(host.loadExistingGrant),
     pkce: { ...SETTINGS.pkce, ...host.pkce },
