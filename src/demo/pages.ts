@@ -34,8 +34,8 @@ export function tillPage({ visitor, issuer }: { visitor: Proven | undefined; iss
   return page('Pay with your balance · Two Cups', html`
     <h1>Two cups, € 7.00</h1>
     <p>${visitor ? `From the balance of ${nameOf(visitor)}.` : 'From your balance; paying signs you in as well.'}</p>
-    <p>A password alone does not pay here. The shop asks the provider at <code>${issuer}</code> for a second factor in the last
-      five minutes, and lets the request fail without: a code of an authenticator app, or a phone that checks your finger, face or PIN.</p>
+    <p>A password alone does not pay here. The shop asks the provider at <code>${issuer}</code> for a sign-in of the last five
+      minutes with a second factor: a code of an authenticator app, or a phone that checks your finger, face or PIN.</p>
     <form method="post" action="/pay"><button class="button">Pay with your balance</button> <a class="button quiet" href="/">Back to the shop</a></form>`);
 }
 

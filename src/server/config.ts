@@ -42,6 +42,7 @@ export const SETTINGS = {
   TLS_CERT: { schema: path, default: '', about: 'Path of a PEM certificate chain, to serve https; together with TLS_KEY' },
   TLS_KEY: { schema: path, default: '', about: 'Path of the PEM private key of TLS_CERT' },
   LOG_LEVEL: { schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }), default: 'info', about: 'The least severe messages that are logged' },
+  LEVEL: { schema: z.enum(['1', '2'], { error: 'must be 1 or 2' }), default: '1', about: 'The level at which everybody signs in; 2 for two factors, always' },
   AUDIT_DAYS: { schema: days, default: '', about: 'For how many days the audit log is kept; for ever unless given' },
   DEMO: { schema: flag, default: 'true; false in production', about: 'Starts the demo relying site, with a demo account' },
   DEMO_PORT: { schema: port, default: 'PORT + 1', about: 'Port of the demo relying site' },
@@ -68,6 +69,8 @@ export interface Config {
   readonly trustedProxies: number;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  /** 2 where everybody signs in with two factors. */
+  readonly level: 1 | 2;
   /** Undefined where the audit log is kept for ever. */
   readonly auditDays: number | undefined;
   readonly demo: { readonly port: number } | undefined;
@@ -112,6 +115,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     trustedProxies: given('TRUST_PROXY') ?? 0,
     tls,
     logLevel: given('LOG_LEVEL') ?? 'info',
+    level: given('LEVEL') === '2' ? 2 : 1,
     auditDays: given('AUDIT_DAYS'),
     demo: (given('DEMO') ?? !production) ? { port: given('DEMO_PORT') ?? nextPort(listenPort) } : undefined,
     phoneOrigin: originOf(given('PHONE_ORIGIN')),

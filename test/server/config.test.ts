@@ -16,6 +16,7 @@ describe('server/config', () => {
     assert.equal(config.dataFolder, resolve('data'));
     assert.deepEqual(config.demo, { port: 3001 });
     assert.equal(config.trustedProxies, 0);
+    assert.equal(config.level, 1);
   });
 
   it('reads every setting', () => {
@@ -23,12 +24,12 @@ describe('server/config', () => {
     const config = readConfig({
       ...production, ENCRYPTION_KEY: `${key}, ${older}`, PORT: '8443', HOST: '::', TRUST_PROXY: '2', DEMO: 'yes', DEMO_PORT: '9000',
       DATABASE_URL: 'postgres://tandem@db/tandem', TLS_CERT: 'c.pem', TLS_KEY: 'k.pem', LOG_LEVEL: 'warn',
-      AUDIT_DAYS: '400', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
+      LEVEL: '2', AUDIT_DAYS: '400', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
     });
     assert.deepEqual(config, {
       production: true, issuer: 'https://id.example.com', port: 8443, host: '::', databaseUrl: 'postgres://tandem@db/tandem',
       encryptionKeys: [key, older], dataFolder: resolve('data'), trustedProxies: 2, tls: { cert: 'c.pem', key: 'k.pem' }, logLevel: 'warn',
-      auditDays: 400, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
+      level: 2, auditDays: 400, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
       theme: { name: 'ACME', logo: 'https://cdn.example.com/l.svg' },
     });
   });
@@ -50,6 +51,7 @@ describe('server/config', () => {
     ['ENCRYPTION_KEY', ['password', `${key}=`, `${key},`, `${key},${key}`, 'A'.repeat(64)]],
     ['TRUST_PROXY', ['10.0.0.1', '-1', '1.5', 'yes']],
     ['LOG_LEVEL', ['verbose']],
+    ['LEVEL', ['0', '3', 'two', '2:qr']],
     ['AUDIT_DAYS', ['0', '-1', '1.5', 'always', '123456']],
     ['DEMO', ['maybe']],
     ['DEMO_PORT', ['99999']],
