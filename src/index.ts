@@ -8,6 +8,7 @@ export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/
 export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';
 export { AppError, type ErrorCode } from './errors.ts';
+export type { SecondFactorReset } from './recovery/reset.ts';
 export type { AuditService } from './audit/audit.ts';
 export type { KeysOptions, KeysService } from './keys/service.ts';
 export type { Clock } from './lib/clock.ts';

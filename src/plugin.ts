@@ -4,12 +4,14 @@ import type { Middleware } from 'koa';
 import type { Configuration, JWKS, Provider } from 'oidc-provider';
 import { migrations } from '../migrations/index.ts';
 import { createAccounts, type AccountsService } from './accounts/accounts.ts';
+import { emailKey } from './accounts/email.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { createPasswordSignIn } from './accounts/sign-in.ts';
 import { tellSignOuts } from './accounts/sign-out.ts';
 import { createAudit, type AuditService } from './audit/audit.ts';
 import type { Context } from './context.ts';
 import { createDevices } from './devices/devices.ts';
+import { AppError } from './errors.ts';
 import { createFactors } from './factors/factors.ts';
 import type { AccountsFeature, Feature, QrFeature, TotpFeature } from './features.ts';
 import { createProtect, type ProtectOwn } from './guard/in-process.ts';
@@ -28,12 +30,17 @@ import type { Theme } from './lib/views/views.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
 import { createOidc } from './oidc/oidc.ts';
-import { checkResources, type Resources } from './oidc/configuration/resources.ts';
+import { checkResources, type Resource, type Resources } from './oidc/configuration/resources.ts';
 import type { SecondFactors, SignInMethod } from './oidc/sign-in.ts';
+import { sectorOf } from './oidc/subjects/subjects.ts';
 import { createPasskeySignIn } from './passkeys/passkeys.ts';
 import { createPhoneApp } from './phone/routes.ts';
 import { createQr } from './qr/qr.ts';
+import { createRecovery } from './recovery/recovery.ts';
+import type { SecondFactorReset } from './recovery/reset.ts';
 import { createTotp, type TotpRoom } from './totp/totp.ts';
+import { apiOf, twoCallResource } from './totp/two-call/resource.ts';
+import { createTwoCall, type TwoCall } from './totp/two-call/two-call.ts';
 
 export interface TandemOptions {
   /** Your knex instance; Tandem's tables are prefixed `tandem_`. You end it. */
@@ -96,6 +103,20 @@ export interface Tandem {
   readonly protect: ProtectOwn;
   /** Tandem's own accounts, where they are on. */
   readonly accounts: AccountsService | undefined;
+  readonly secondFactor: {
+    /**
+     * Takes away an account's authenticators, recovery codes and, unless told to keep them, phones, as its administrator does for a person who has
+     * lost them; this ends its sessions, is in the audit log, and told to the account. The password stays.
+     *
+     * @param options `by`: who does it, for the audit log
+     * @returns what there was; nothing is done where there was nothing
+     * @throws AppError `not_found` for an account that there is not
+     *
+     * @example
+     * await t.secondFactor.reset({ email: 'ada@example.com', by: 'help desk: grace' });
+     */
+    reset(options: ({ readonly email: string } | { readonly accountId: string }) & { readonly keepPhones?: boolean; readonly by: string }): Promise<SecondFactorReset>;
+  };
   /** What happened, newest first. */
   readonly audit: AuditService;
   /** Forgets what has expired, in small batches; runs by itself while a provider is attached. */
@@ -122,18 +143,21 @@ const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'leve
 export function tandem(options: TandemOptions): Tandem {
   checkOptions(options);
   const issuer = options.issuer.replace(/\/$/, '');
-  const { features = [], resources = {}, level = 1 } = options;
+  const { features = [], level = 1 } = options;
   const context = createContext(options, issuer);
   const { db, log } = context;
   const feature = <F extends Feature>(name: F['name']) => features.find((each) => each.name === name) as F | undefined;
   const accountsFeature = feature<AccountsFeature>('accounts');
   const qrFeature = feature<QrFeature>('qr');
   const totpFeature = feature<TotpFeature>('totp');
+  const resources = withApi(options.resources ?? {}, issuer, accountsFeature && totpFeature && twoCallResource);
 
   const home = accountsFeature ? '/account' : qrFeature ? '/account/devices' : totpFeature && '/account/authenticators';
   const http = createHttp(context, { theme: options.theme, accountPage: home });
   const keys = createKeys(context, options.keys);
   let keySet: KeySet | undefined;
+  /** The keys of the provider that is made next; a provider does not tell its own. */
+  let configured: JWKS | undefined;
   const sweepers: Array<() => Promise<unknown>> = [];
   const closers: Array<() => unknown> = [() => http.close()];
   const methods: SignInMethod[] = [];
@@ -179,11 +203,33 @@ export function tandem(options: TandemOptions): Tandem {
     accountRoutes(router, { issuer, accounts, gate: oidc.gate, http, devices: qrFeature !== undefined });
   }
 
+  const recoveryAccounts = qrFeature?.options.accounts ?? totpFeature?.options.accounts ?? accounts;
+  const recovery = (qrFeature || totpFeature) && recoveryAccounts && createRecovery(context, {
+    accounts: recoveryAccounts,
+    gate: oidc.gate,
+    views: http.views,
+    factors,
+    home: home ?? '/account',
+    hashing: accountsFeature?.options.hashing,
+    held: {
+      any: factors.any,
+      authenticators: secondFactors.required,
+      lostUnproven: async (accountId, tx) => (await devices?.service.lostUnproven(accountId, tx)) ?? false,
+      endPhones: async (tx, accountId, reason, address) => (await devices?.service.loseAll(tx, accountId, reason, address)) ?? 0,
+      endAuthenticators: async (tx, accountId, reason, address) => (await totp?.service.removeAll(tx, accountId, reason, { address })) ?? 0,
+      async proven(tx, accountId) {
+        await devices?.service.vouch(accountId, tx);
+        await devices?.service.liftCap(accountId, tx);
+      },
+    },
+  });
+  recovery?.routes(router, oidc.interactions);
+
   if (qrFeature) {
     const { accounts: hostAccounts, ...qrOptions } = qrFeature.options;
     const directory = directoryFor('qr', hostAccounts);
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
-    const phones = (devices = createDevices(context, { ...rooms, factors, name: options.theme?.name, home: accounts && '/account' }));
+    const phones = (devices = createDevices(context, { ...rooms, factors, showFirstCodes: recovery?.showFirstCodes, name: options.theme?.name, home: accounts && '/account' }));
     const { passkeys } = phones.service;
     const passkey = passkeys && createPasskeySignIn(context, { ...rooms, passkeys, devices: phones.service });
     const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, below: passkey });
@@ -203,20 +249,48 @@ export function tandem(options: TandemOptions): Tandem {
       accounts: directoryFor('totp', hostAccounts),
       gate: oidc.gate,
       http,
+      showSignIn: pages.signInPage,
+      recovery: recovery?.service,
       factors,
       name: options.theme?.name,
       home: accounts && '/account',
+      showFirstCodes: recovery?.showFirstCodes,
       verified: async (tx, accountId) => devices?.service.liftCap(accountId, tx),
     }));
     room.routes(router, oidc.interactions);
-    if (room.method) methods.push(room.method);
+    // Its panel stands first on the pages that it is on.
+    methods.unshift(room.method);
     sweepers.push(() => room.service.sweep());
+  }
+
+  let twoCall: TwoCall | undefined;
+  if (totp && totpFeature && accounts) {
+    const api = (twoCall = createTwoCall(context, {
+      ...totpFeature.options,
+      accounts,
+      authenticators: totp.service,
+      factors,
+      emailKey,
+      // A caller that is no client has a sector of its own; a client's begins with another word.
+      subjectOf: (accountId, client) => oidc.subjects!.of(client ? sectorOf(client) : 'two-call', accountId),
+      home: '/account',
+    }));
+    api.routes(router);
+    sweepers.push(() => api.sweep());
   }
 
   function directoryFor(name: 'qr' | 'totp', hostAccounts: AccountDirectory | undefined): AccountDirectory {
     const directory = hostAccounts ?? accounts;
     if (!directory) throw new TypeError(`tandem: ${name}() needs to know the accounts: add accounts(), or give ${name}({ accounts }) your own`);
     return directory;
+  }
+
+  if (recovery) methods.push(recovery.method);
+
+  async function accountOf(who: { email: string } | { accountId: string }): Promise<string> {
+    const found = 'email' in who ? (await accounts?.findByEmail(who.email))?.id : (await recoveryAccounts?.find(who.accountId))?.accountId;
+    if (found === undefined) throw new AppError('not_found', 'there is no such account');
+    return found;
   }
 
   async function refreshKeys(): Promise<boolean> {
@@ -244,15 +318,26 @@ export function tandem(options: TandemOptions): Tandem {
       return done;
     },
     rollback: () => rollback(options.db, migrations),
-    configure: (configuration) => oidc.configure(configuration),
+    configure(configuration) {
+      const merged = oidc.configure(configuration);
+      configured = merged.jwks;
+      return merged;
+    },
     attach(provider) {
       const [pin, mend] = oidc.attach(provider);
+      if (configured) twoCall?.attach(provider, configured);
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
       return compose([pin, ourPaths(router, http), mend, ...(accounts ? [tellSignOuts(accounts)] : [])]);
     },
     catchAll: () => compose([http.middleware, catchAll()]),
     protect: createProtect(context, oidc.tokens, resources),
     accounts,
+    secondFactor: {
+      async reset({ keepPhones = false, by, ...who }) {
+        if (!recovery) throw new Error('tandem: without qr() and totp() no account has a second factor');
+        return recovery.reset(await accountOf(who), { keepPhones, by });
+      },
+    },
     audit,
     keys: { ...keys, refresh: refreshKeys },
     sweep,
@@ -263,6 +348,13 @@ export function tandem(options: TandemOptions): Tandem {
       await db.close();
     },
   };
+}
+
+/** Adds the provider's own API, where something of it is on. */
+function withApi(given: Resources, issuer: string, api: Resource | undefined): Resources {
+  if (!api) return given;
+  if (Object.hasOwn(given, apiOf(issuer))) throw new TypeError(`tandem: resources clashes with Tandem: ${apiOf(issuer)} is its own API`);
+  return { ...given, [apiOf(issuer)]: api };
 }
 
 function checkOptions(options: TandemOptions): void {

@@ -32,9 +32,10 @@ export interface AccountsService extends AccountDirectory {
    * not. So the answer is plain, its work is the same either way, and what stops a search for addresses is the limit
    * of registrations per network address.
    *
-   * @throws AppError `invalid_request` (e-mail, name), `weak_password` with `extra.reason`, `email_taken`, `rate_limited`
+   * @param input `locale`: the language in which the account is written to, as a BCP 47 tag
+   * @throws AppError `invalid_request` (e-mail, name, locale), `weak_password` with `extra.reason`, `email_taken`, `rate_limited`
    */
-  register(input: { email: string; password: string; name?: string | undefined }, origin?: Origin): Promise<Account>;
+  register(input: { email: string; password: string; name?: string | undefined; locale?: string | undefined }, origin?: Origin): Promise<Account>;
   /**
    * The account of an e-mail address and its password. Known and unknown addresses do the same work, count against
    * the same limits and fail alike.
@@ -43,6 +44,8 @@ export interface AccountsService extends AccountDirectory {
    */
   verifyPassword(email: string, password: string, attempt?: Attempt): Promise<Account>;
   profile(accountId: string): Promise<Account | undefined>;
+  /** The account of an e-mail address, however it is spelt. For administrators: whoever else may ask learns who has an account. */
+  findByEmail(email: string): Promise<Account | undefined>;
   /** @throws AppError `invalid_request`, `not_found` */
   rename(accountId: string, name: string, origin?: Origin): Promise<void>;
   /**
@@ -140,12 +143,13 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
     async register(input, origin = {}) {
       const { email, key } = parseEmail(input.email);
       const name = parseName(input.name);
+      const locale = parseLocale(input.locale);
       passwordRule.check(input.password, { email, name, site });
       if (origin.address !== undefined) await registrations.take(networkOf(origin.address));
       const passwordHash = await hashing.hash(input.password);
       const now = clock();
       const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
-      const record: AccountRecord = { id: uuid(), email, name, passwordHash, ...times };
+      const record: AccountRecord = { id: uuid(), email, name, passwordHash, locale, ...times };
       await insert(record, key, origin);
       return publicOf(record);
     },
@@ -164,11 +168,17 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
 
     async find(accountId) {
       const record = await store.find(accountId);
-      return record && { accountId: record.id, label: record.email, name: record.name };
+      return record && { accountId: record.id, label: record.email, name: record.name, email: record.email, locale: record.locale };
     },
 
     async profile(accountId) {
       const record = await store.find(accountId);
+      return record && publicOf(record);
+    },
+
+    async findByEmail(email) {
+      const key = emailKey(email);
+      const record = key === undefined ? undefined : await store.findByEmail(key);
       return record && publicOf(record);
     },
 
@@ -226,4 +236,10 @@ function parseName(name: string | undefined): string | undefined {
     throw new AppError('invalid_request', `a name has at most ${MAX_NAME} ordinary characters`, { extra: { field: 'name' } });
   }
   return text === '' ? undefined : text;
+}
+
+/** A language tag (RFC 5646) in the shape that languages and regions have. */
+function parseLocale(locale: string | undefined): string | undefined {
+  if (locale === undefined || (locale.length <= 35 && /^[a-z]{2,8}(-[a-z0-9]{1,8})*$/i.test(locale))) return locale;
+  throw new AppError('invalid_request', 'a locale is a language tag such as de or fr-CA', { extra: { field: 'locale' } });
 }

@@ -6,6 +6,7 @@ import type { Views } from '../lib/views/views.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { SignInGate } from '../oidc/sign-in.ts';
+import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import './events.ts';
 import { createDeviceStore } from './device-store.ts';
 import type { Device } from './device-store.ts';
@@ -69,6 +70,8 @@ export interface DevicesOptions {
   readonly accounts: AccountDirectory;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
+  /** Shows the recovery codes that come with a first factor. */
+  readonly showFirstCodes?: ShowFirstCodes | undefined;
   readonly gate: SignInGate;
   readonly browsers: Browsers;
   readonly views: Views;
@@ -85,7 +88,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, factors, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, factors, showFirstCodes, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -134,7 +137,7 @@ export function createDevices(context: Context, { accounts, factors, gate, brows
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
       phoneRoutes(router, context, { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
-      devicePages(router, context, { devices, enrolments, factors, gate, browsers, views, home });
+      devicePages(router, context, { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home });
     },
   };
 }

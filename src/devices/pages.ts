@@ -11,6 +11,7 @@ import { describeBrowser } from '../lib/http/user-agent.ts';
 import { Html } from '../lib/views/html.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import type { EnrolmentService, EnrolmentStatus } from './enrolment.ts';
 import { deviceName, UNPROVEN_CAP_MS } from './service.ts';
 import type { DeviceService } from './service.ts';
@@ -24,10 +25,11 @@ const ADD = `${LIST}/add`;
 export function devicePages(
   router: Router,
   { issuer, clock }: { issuer: string; clock: Clock },
-  { devices, enrolments, factors, gate, browsers, views, home }: {
+  { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
     factors: Factors;
+    showFirstCodes: ShowFirstCodes | undefined;
     gate: SignInGate;
     browsers: Browsers;
     views: Views;
@@ -156,14 +158,19 @@ export function devicePages(
   });
   route(router, { method: 'POST', path: `${LIST}/enrolments/:id/confirm`, kind: 'form', body: typed }, async (ctx, { body }) => {
     const [id, who] = [ctx.params['id'] ?? '', await owner(ctx)];
+    const added = `${LIST}?done=added`;
     try {
       await enrolments.confirm(id, who, body.code, ctx.ip);
+      // Where a password alone has ended the phones before, codes would make it as good as they were; the account's page makes them for who proves more.
+      if (!(await devices.lostUnproven(who.accountId)) && (await showFirstCodes?.(ctx, who.accountId, { path: added }))) return;
     } catch (error) {
+      // The page with the codes, loaded again: they are shown once.
+      if (error instanceof AppError && error.code === 'already_claimed') return to(ctx, added);
       // These are said on the page itself, which knows the way on.
       if (!(error instanceof AppError) || (error.code !== 'invalid_code' && error.code !== 'expired')) throw error;
       return await showEnrolment(ctx, await enrolments.status(id, who), body.link);
     }
-    to(ctx, `${LIST}?done=added`);
+    to(ctx, added);
   });
 
   route(router, { method: 'POST', path: `${LIST}/enrolments/:id/cancel`, kind: 'form' }, async (ctx) => {

@@ -1,5 +1,17 @@
-import type { Transaction } from '../context.ts';
+import type Router from '@koa/router';
+import type { Context, Transaction } from '../context.ts';
+import type { Factors } from '../factors/factors.ts';
 import type { RouteContext } from '../lib/http/route.ts';
+import type { Views } from '../lib/views/views.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { Interactions } from '../oidc/interactions.ts';
+import type { SignInGate, SignInMethod } from '../oidc/sign-in.ts';
+import type { HashingCost } from './codes.ts';
+import { recoveryPages } from './pages.ts';
+import { createSecondFactorReset } from './reset.ts';
+import { createRecoveryService } from './service.ts';
+import type { HeldFactors } from './service.ts';
+import { createRecoverySignIn } from './sign-in.ts';
 
 /** Codes for the day on which phone and authenticator are gone. */
 export interface Recovery {
@@ -14,10 +26,58 @@ export interface Recovery {
    * Uses a code, once. Unless told to `keep` them, the account's phones are revoked as lost, its authenticators removed,
    * and its sessions ended but that of `sessionUid`.
    *
+   * @param options `keepPhones` where a phone has just signed in: then it is not lost, whatever else is
    * @throws AppError `invalid_code`, `rate_limited`
    */
-  use(accountId: string, code: string, options: { keep: boolean; sessionUid?: string | undefined; address?: string | undefined; clientId?: string | undefined }): Promise<void>;
+  use(
+    accountId: string,
+    code: string,
+    options: { keep: boolean; keepPhones?: boolean; sessionUid?: string | undefined; address?: string | undefined; clientId?: string | undefined },
+  ): Promise<void>;
+}
+
+/** Where the page with the codes leads on: to a page, or with `fields` by a form that posts them, and our token, to it. */
+export interface AfterCodes {
+  readonly path: string;
+  readonly label?: string;
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** Answers this request with the codes of a first set where the account has none yet; false where it has. `next` is where the page leads on. */
-export type ShowFirstCodes = (ctx: RouteContext, accountId: string, next: { readonly path: string; readonly label?: string }) => Promise<boolean>;
+export type ShowFirstCodes = (ctx: RouteContext, accountId: string, next: AfterCodes) => Promise<boolean>;
+
+export interface RecoveryRooms {
+  readonly accounts: AccountDirectory;
+  readonly gate: SignInGate;
+  readonly views: Views;
+  /** The rule for adding and removing factors. */
+  readonly factors: Factors;
+  /** The factors that codes stand for. */
+  readonly held: HeldFactors;
+  /** The path of the account's own page under the issuer. */
+  readonly home: string;
+  /** What trying a code costs; Argon2id with 19 MiB and two passes unless told otherwise. */
+  readonly hashing?: HashingCost | undefined;
+}
+
+/**
+ * Creates the room of recovery codes.
+ *
+ * @returns the service for other rooms; the sign-in method; what shows first codes; the reset for administrators; and `routes`
+ */
+export function createRecovery(context: Context, { held, hashing, ...rooms }: RecoveryRooms) {
+  const service = createRecoveryService(context, { held, hashing });
+  const signIn = createRecoverySignIn({ ...rooms, service, held });
+  const pages = recoveryPages(context, { ...rooms, service });
+
+  return {
+    service: service as Recovery,
+    method: signIn.method as SignInMethod,
+    showFirstCodes: pages.showFirstCodes,
+    reset: createSecondFactorReset(context, { held, recovery: service }),
+    routes(router: Router, interactions: Interactions): void {
+      signIn.routes(router, interactions);
+      pages.routes(router);
+    },
+  };
+}

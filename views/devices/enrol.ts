@@ -47,7 +47,15 @@ function follow(page: HTMLElement) {
     if (countdown) countdown.textContent = (countdown.dataset['words'] ?? '%').replace('%', time);
   }
 
+  // The answer to the form may show what is shown once: it must not be left for another page on the way.
+  let leaving = false;
+  confirm?.addEventListener('submit', () => {
+    leaving = true;
+    clearTimeout(poll);
+  });
+
   async function ask() {
+    if (leaving) return;
     try {
       const response = await fetch(status ?? '', { headers: { accept: 'application/json' } });
       if (response.status === 404) return move('expired');
@@ -64,10 +72,12 @@ function follow(page: HTMLElement) {
 
   function again() {
     clearTimeout(poll);
+    if (leaving) return;
     poll = setTimeout(() => void ask(), POLL_MS);
   }
 
   function move(next: string) {
+    if (leaving) return;
     if (next !== state) {
       state = next;
       show();

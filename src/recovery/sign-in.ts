@@ -1,0 +1,94 @@
+import type Router from '@koa/router';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import { route, type RouteContext } from '../lib/http/route.ts';
+import { servicesOf } from '../lib/http/services.ts';
+import type { Views } from '../lib/views/views.ts';
+import { ACR } from '../oidc/acr.ts';
+import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
+import type { SignInMethod } from '../oidc/sign-in.ts';
+import type { HeldFactors, RecoveryService } from './service.ts';
+
+const STEP_UP = 'step_up';
+/** Methods of a sign-in that a phone or passkey approved (RFC 8176). */
+const BY_PHONE = new Set(['swk', 'hwk']);
+
+const codeBody = z.strictObject({ code: z.string().max(100), keep: z.literal('yes').optional() });
+
+/** What went wrong with a try, as it is shown beside the field. */
+interface Failure {
+  readonly status: number;
+  readonly keep: boolean;
+  readonly problem: string;
+}
+
+/** Creates the second step of a sign-in by recovery code. */
+export function createRecoverySignIn({ service, held, views, home }: { service: RecoveryService; held: HeldFactors; views: Views; home: string }) {
+  const applies = async ({ prompt, accountId }: InteractionDetails) => prompt.name === STEP_UP && accountId !== undefined && (await service.has(accountId));
+  const path = ({ uid }: InteractionDetails) => `/interaction/${uid}/recovery`;
+
+  const method: SignInMethod = {
+    name: 'recovery',
+    reach: ACR.two,
+    async panel(_ctx, details) {
+      // Beside a code of an app, its panel leads on to here.
+      if (!(await applies(details)) || (await held.authenticators(details.accountId ?? ''))) return undefined;
+      return { view: 'recovery/panel', data: { path: path(details) } };
+    },
+  };
+
+  async function form(ctx: RouteContext, details: InteractionDetails, interactions: Interactions, failure?: Failure) {
+    const { amr, accountId } = await interactions.steppingUp(ctx, details);
+    const keepable = !isByPhone(amr) ? 'all' : (await held.authenticators(accountId)) ? 'app' : '';
+    const { status = 200, keep = false, problem = '' } = failure ?? {};
+    const data = { client: (await interactions.client(details)).name, action: path(details), back: `/interaction/${details.uid}`, keepable, keep, problem };
+    views.render(ctx, 'recovery/sign-in', data, { status, title: views.text(ctx, 'recovery.sign_in_title') });
+  }
+
+  /** What is said beside the field; throws what is not about the code. */
+  function failureOf(ctx: RouteContext, error: unknown, keep: boolean): Failure {
+    if (!(error instanceof AppError) || (error.code !== 'invalid_code' && error.code !== 'rate_limited')) throw error;
+    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    const minutes = Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60));
+    const problem = error.code === 'invalid_code' ? views.text(ctx, 'recovery.wrong_code') : views.text(ctx, 'recovery.too_many', { minutes });
+    return { status: error.status, keep, problem };
+  }
+
+  /** After the sign-in, says what is gone, and leads on to where it went. */
+  async function showEnd(ctx: RouteContext, details: InteractionDetails, interactions: Interactions) {
+    const next = ctx.response.get('Location');
+    if (!next) return;
+    ctx.remove('Location');
+    const data = { client: (await interactions.client(details)).name, next, account: home };
+    views.render(ctx, 'recovery/done', data, { title: views.text(ctx, 'recovery.done_title') });
+  }
+
+  function routes(router: Router, interactions: Interactions) {
+    const here = '/interaction/:uid/recovery';
+
+    route(router, { method: 'GET', path: here, kind: 'page' }, async (ctx) => {
+      const details = await interactions.details(ctx);
+      if (await applies(details)) return form(ctx, details, interactions);
+      ctx.redirect(`${servicesOf(ctx).issuer}/interaction/${details.uid}`);
+      ctx.status = 303;
+    });
+
+    route(router, { method: 'POST', path: here, kind: 'form', body: codeBody }, async (ctx, { body }) => {
+      const details = await interactions.details(ctx);
+      const { accountId, amr, sessionUid } = await interactions.steppingUp(ctx, details);
+      const keep = body.keep === 'yes';
+      const keepPhones = isByPhone(amr);
+      try {
+        await service.use(accountId, body.code, { keep, keepPhones, sessionUid, address: ctx.ip, clientId: details.clientId });
+      } catch (error) {
+        return form(ctx, details, interactions, failureOf(ctx, error, keep));
+      }
+      await interactions.addFactor(ctx, details, { amr: ['otp'] });
+      if (!keep && !keepPhones) await showEnd(ctx, details, interactions);
+    });
+  }
+
+  return { method, routes };
+}
+
+const isByPhone = (amr: readonly string[]) => amr.some((method) => BY_PHONE.has(method));
