@@ -74,6 +74,7 @@ export async function enrolByCamera(chromium: Chromium, scene: Scene, camera: Ca
   const code = await codeOn(phone);
   await desktop.locator('input[name=code]').fill(code);
   await desktop.getByRole('button', { name: 'Connect this phone' }).click();
+  await desktop.getByRole('link', { name: 'I have saved them' }).click();
   await desktop.getByText('Your phone is connected').waitFor();
   await phone.getByRole('heading', { name: 'This phone is ready' }).waitFor();
   await phone.close();

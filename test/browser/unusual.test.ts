@@ -62,6 +62,7 @@ describe('signing in by QR where not all is as usual, in Chromium', function () 
       await enrolling.getByRole('button', { name: 'Add this phone' }).click();
       await account.locator('input[name=code]').fill(await codeOn(enrolling));
       await account.getByRole('button', { name: 'Connect this phone' }).click();
+      await account.getByRole('link', { name: 'I have saved them' }).click();
       await account.getByText('Your phone is connected').waitFor();
 
       const desktop = await newDesktop(chromium);

@@ -47,7 +47,10 @@ onEachDatabase('phones at a whole provider', (database) => {
   async function enrol(by: HttpBrowser, page: Page, phone: VirtualPhone): Promise<Page> {
     const shown = await by.submit(page, 'Show the code');
     const { confirmCode } = await phone.enrol(linkOf(shown));
-    return await by.submit(shown, 'Connect this phone', { code: confirmCode });
+    const confirmed = await by.submit(shown, 'Connect this phone', { code: confirmCode });
+    // With the account's first factor come its recovery codes.
+    const onwards = /data-next="([^"]+)"/.exec(confirmed.body)?.[1];
+    return onwards === undefined ? confirmed : await by.get(onwards);
   }
 
   const add = (by: HttpBrowser) => by.get(t.url('/account/devices/add'));
