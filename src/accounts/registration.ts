@@ -43,7 +43,7 @@ export async function register(
   body: { email: string; password: string; name?: string | undefined },
 ): Promise<Account | undefined> {
   try {
-    return await accounts.register(body, { address: ctx.ip });
+    return await accounts.register({ ...body, locale: views.language(ctx) }, { address: ctx.ip });
   } catch (error) {
     const problem = problemOf(error);
     if (!problem || !(error instanceof AppError)) throw error;

@@ -14,6 +14,8 @@ export interface Account {
 /** With what proves the password; stays in this room. */
 export interface AccountRecord extends Account {
   readonly passwordHash: string;
+  /** The language in which the account was made, as a BCP 47 tag. */
+  readonly locale: string | undefined;
 }
 
 interface Row {
@@ -24,9 +26,10 @@ interface Row {
   created_at: number;
   updated_at: number;
   password_changed_at: number;
+  locale: string | null;
 }
 
-const COLUMNS = 'id, email, password_hash, name, created_at, updated_at, password_changed_at';
+const COLUMNS = 'id, email, password_hash, name, created_at, updated_at, password_changed_at, locale';
 
 const mapRow = (row: Row): AccountRecord => ({
   id: row.id,
@@ -36,11 +39,12 @@ const mapRow = (row: Row): AccountRecord => ({
   updatedAt: row.updated_at,
   passwordChangedAt: row.password_changed_at,
   passwordHash: row.password_hash,
+  locale: row.locale ?? undefined,
 });
 
 export function createAccountStore(db: Database) {
   const insert = db.statement(
-    `INSERT INTO tandem_accounts (email_key, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tandem_accounts (email_key, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const byId = db.statement<Row>(`SELECT ${COLUMNS} FROM tandem_accounts WHERE id = ?`);
   const byKey = db.statement<Row>(`SELECT ${COLUMNS} FROM tandem_accounts WHERE email_key = ?`);
@@ -53,8 +57,8 @@ export function createAccountStore(db: Database) {
   return {
     /** Throws a unique violation where another account has the key. */
     async insert(record: AccountRecord, emailKey: string, tx: Transaction): Promise<void> {
-      const { id, email, passwordHash, name, createdAt, updatedAt, passwordChangedAt } = record;
-      await insert.run([emailKey, id, email, passwordHash, name ?? null, createdAt, updatedAt, passwordChangedAt], tx);
+      const { id, email, passwordHash, name, createdAt, updatedAt, passwordChangedAt, locale } = record;
+      await insert.run([emailKey, id, email, passwordHash, name ?? null, createdAt, updatedAt, passwordChangedAt, locale ?? null], tx);
     },
     async find(id: string, tx?: Transaction): Promise<AccountRecord | undefined> {
       const row = await byId.get([id], tx);

@@ -42,12 +42,29 @@ export interface Views {
   prefer(ctx: KoaContext, uiLocales: unknown): void;
   /** The words for `key` in the reader's language. */
   text(ctx: KoaContext, key: string, params?: Readonly<Record<string, string | number>>): string;
+  /** The views for a reader who sent no request, such as one of mail; `tag` is a BCP 47 language tag. */
+  inLanguage(tag: string | undefined): Spoken;
+  /** The name that pages carry. */
+  readonly site: string;
   /** A built asset, for rooms that serve one at a URL of their own (a service worker, a manifest). */
   asset(name: string): Asset;
   /** The hashed path of an asset; throws where it has not been built. */
   assetPath(name: string): string;
   /** Serves `/assets/*`. */
   readonly assets: Middleware;
+}
+
+/** Words and views in one language. They know no browser, so a view with a form throws. */
+export interface Spoken {
+  readonly language: Language;
+  text(key: string, params?: Readonly<Record<string, string | number>>): string;
+  partial(view: string, data: Data): Html;
+}
+
+/** Whom a view is for. */
+interface Reader {
+  language(): Language;
+  csrf(): string;
 }
 
 const UI_LOCALES = Symbol('tandem.ui_locales');
@@ -96,22 +113,29 @@ export function createViews({
   const text = (ctx: KoaContext, key: string, params?: Readonly<Record<string, string | number>>) =>
     catalogue.text(language(ctx), key, params);
 
-  function scope(ctx: KoaContext, data: Data) {
+  const readerOf = (ctx: KoaContext): Reader => ({
+    language: () => language(ctx),
+    csrf() {
+      if (!csrf) throw new Error('these views were created without csrf');
+      return csrf(ctx);
+    },
+  });
+
+  function scope(reader: Reader, data: Data) {
     const helpers = {
-      t: (key: string, params?: Readonly<Record<string, string | number>>) => text(ctx, key, params),
+      t: (key: string, params?: Readonly<Record<string, string | number>>) => catalogue.text(reader.language(), key, params),
       url: (path: string) => issuer + path,
       asset: assetPath,
       link: safeLink,
-      partial: (view: string, inner: Data = {}) => partial(ctx, view, inner),
+      partial: (view: string, inner: Data = {}) => rendered(reader, view, inner),
       site,
       logo: theme.logo,
       accountPage,
       get lang() {
-        return language(ctx);
+        return reader.language();
       },
       get csrf() {
-        if (!csrf) throw new Error('these views were created without csrf');
-        return csrf(ctx);
+        return reader.csrf();
       },
     };
     return new Proxy(data, {
@@ -124,7 +148,23 @@ export function createViews({
     });
   }
 
-  const partial = (ctx: KoaContext, view: string, data: Data) => new Html(eta.render(`./${view}`, scope(ctx, data)));
+  const rendered = (reader: Reader, view: string, data: Data) => new Html(eta.render(`./${view}`, scope(reader, data)));
+  const partial = (ctx: KoaContext, view: string, data: Data) => rendered(readerOf(ctx), view, data);
+
+  function inLanguage(tag: string | undefined): Spoken {
+    const spoken = chooseLanguage(tag, '');
+    const reader: Reader = {
+      language: () => spoken,
+      csrf() {
+        throw new Error('a form needs a browser that asked for it');
+      },
+    };
+    return {
+      language: spoken,
+      text: (key, params) => catalogue.text(spoken, key, params),
+      partial: (view, data) => rendered(reader, view, data),
+    };
+  }
 
   // A page works without its script, so a script that has not been built is a warning and no failure.
   function scriptPaths(names: readonly string[]): string[] {
@@ -151,6 +191,8 @@ export function createViews({
       (ctx.state as Record<symbol, unknown>)[UI_LOCALES] = uiLocales;
     },
     text,
+    inLanguage,
+    site,
     asset,
     assetPath,
     assets: assets.middleware,
