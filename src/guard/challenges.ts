@@ -1,7 +1,7 @@
 import type { Context as KoaContext } from 'koa';
 import type { GuardError } from './errors.ts';
 import { ALGORITHMS } from './jwt.ts';
-import { schemeOf } from './presented.ts';
+import { schemeOf } from './request.ts';
 
 /** What a refusal tells the client to ask for. */
 export interface Demanded {

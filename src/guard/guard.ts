@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { answerRefusal } from './challenges.ts';
 import { verifyProof } from './dpop.ts';
 import { GuardError } from './errors.ts';
-import { presentedToken } from './presented.ts';
+import { presentedToken } from './request.ts';
 import { isFor, readAuth, type TokenAuth, type TokenClaims, type TokenSource, type VouchedToken } from './token.ts';
 
 /** What a route asks of the tokens that it lets in. */

@@ -5,7 +5,7 @@ import type { Resources } from '../oidc/configuration/resources.ts';
 import { createGuard, type GuardedState, type Requirements } from './guard.ts';
 import { verifyJwt } from './jwt.ts';
 import { checkRequirements, checkUrl } from './options.ts';
-import { targetOf } from './target.ts';
+import { targetOf } from './request.ts';
 import type { TokenSource } from './token.ts';
 
 export interface OwnRouteOptions extends Requirements {

@@ -1,10 +1,10 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import * as oauth from 'oauth4webapi';
+import { createCached } from '../lib/cached.ts';
 import type { Clock } from '../lib/clock.ts';
-import { createCached } from './cached.ts';
+import { createReplayMemory } from './dpop.ts';
 import { GuardError } from './errors.ts';
 import { verifyJwt } from './jwt.ts';
-import { createReplayMemory } from './replay.ts';
 import type { TokenSource } from './token.ts';
 
 export interface WireOptions {

@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../lib/clock.ts';
 import { createGuard, type GuardedState, type Requirements } from './guard.ts';
 import { checkRequirements, checkUrl } from './options.ts';
 import { createWireSource } from './over-the-wire.ts';
-import { targetOf } from './target.ts';
+import { targetOf } from './request.ts';
 
 export interface ProtectOptions extends Requirements {
   /** The provider's issuer identifier: https, or http on this machine. */

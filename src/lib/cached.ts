@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface Cached<T> {
   /** The value, loaded when it is older than `fresh`; where that fails, an older one serves until `stale`. */
