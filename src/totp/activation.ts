@@ -2,7 +2,7 @@ import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { uuid } from '../lib/crypto.ts';
 import { digitsOf, firstSteps, learnedDrift } from './acceptance.ts';
-import type { ActivationOptions, Authenticator, AuthenticatorsRooms, CodeOrigin, PendingAuthenticator } from './authenticators.ts';
+import type { ActivationOptions, Authenticator, AuthenticatorsRooms, BeginOptions, CodeOrigin, PendingAuthenticator } from './authenticators.ts';
 import './events.ts';
 import { authenticatorName, defaultName } from './names.ts';
 import { base32Of, matchingSteps, otpauthUri, stepAt } from './otp.ts';
@@ -48,14 +48,14 @@ export function createActivation(context: Pick<Context, 'db' | 'clock' | 'events
     return active;
   }
 
-  async function start(accountId: string, { clientId, address }: CodeOrigin): Promise<Open> {
+  async function start(accountId: string, { clientId, address, anew }: BeginOptions): Promise<Open> {
     return await db.transaction(async (tx) => {
       await store.lockNew(accountId, tx);
       // Of two requests at once the second finds what the first began.
-      const begun = await underWay(accountId, tx);
+      const begun = anew ? undefined : await underWay(accountId, tx);
       if (begun) return begun;
       await makeRoom(accountId, tx);
-      await store.removePending(accountId, tx);
+      await store.endPending(accountId, tx);
       const id = uuid();
       await store.insert({ ...seeds.make(id, accountId), expiresAt: clock() + PENDING_MS }, tx);
       await events.emit(tx, 'totp.enrolment_started', { authenticatorId: id, accountId, clientId, address });
@@ -98,12 +98,12 @@ export function createActivation(context: Pick<Context, 'db' | 'clock' | 'events
   }
 
   return {
-    async begin(accountId: string, origin: CodeOrigin = {}): Promise<PendingAuthenticator> {
-      const begun = await underWay(accountId);
+    async begin(accountId: string, options: BeginOptions = {}): Promise<PendingAuthenticator> {
+      const begun = options.anew ? undefined : await underWay(accountId);
       if (begun) return await shown(begun);
       if ((await label(accountId)) === undefined) throw notFound();
       await enrolments.take(accountId);
-      return await shown(await start(accountId, origin));
+      return await shown(await start(accountId, options));
     },
 
     async pending(accountId: string, id: string): Promise<PendingAuthenticator> {

@@ -9,6 +9,8 @@ import { createTotpStore } from './store.ts';
 import { OFF_AT } from './throttle.ts';
 import { createVerification, FRESH, publicAuthenticator } from './verification.ts';
 
+const HOUR = 3_600_000;
+
 /** An authenticator app of an account, in use. */
 export interface Authenticator {
   readonly id: string;
@@ -37,6 +39,11 @@ export interface CodeOrigin {
   readonly address?: string | undefined;
 }
 
+export interface BeginOptions extends CodeOrigin {
+  /** True makes a new seed in any case: whoever saw the one before, such as a thief of the password, must not have it taken over. */
+  readonly anew?: boolean | undefined;
+}
+
 /** The hash function of codes, as otpauth URIs name it. Apps know SHA1; few know the others. */
 export type TotpAlgorithm = 'SHA1' | 'SHA256' | 'SHA512';
 
@@ -61,11 +68,11 @@ export interface Authenticators {
   /** Whether codes are taken; `blockedUntil` in epoch milliseconds. */
   standing(accountId: string): Promise<{ off: boolean; blockedUntil: number | undefined }>;
   /**
-   * Starts an enrolment, or gives the one that is under way.
+   * Starts an enrolment, or gives the one that is under way; with `anew`, that one is over.
    *
-   * @throws AppError `conflict` with five authenticators in use; `rate_limited`
+   * @throws AppError `conflict` with five authenticators in use; `rate_limited` at the twenty-first new one within an hour; `not_found`
    */
-  begin(accountId: string, origin?: CodeOrigin): Promise<PendingAuthenticator>;
+  begin(accountId: string, origin?: BeginOptions): Promise<PendingAuthenticator>;
   /** @throws AppError `not_found`, `expired` */
   pending(accountId: string, id: string): Promise<PendingAuthenticator>;
   /**
@@ -112,8 +119,8 @@ export function createAuthenticators(context: Context, rooms: AuthenticatorsRoom
   const { begin, pending, activate } = createActivation(context, { ...rooms, store, seeds });
   const { verify } = createVerification(context, { ...rooms, store, seeds });
   const sweeper = createSweeper(context);
-  // Only what was never activated has this time.
-  sweeper.register({ table: 'tandem_authenticators', column: 'expires_at' });
+  // Only what was never activated has this time; a page that is still open can learn for a while that it came too late.
+  sweeper.register({ table: 'tandem_authenticators', column: 'expires_at', keepFor: HOUR });
 
   return {
     begin,

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import { generateSync, generateURI, ScureBase32Plugin } from 'otplib';
+import type { CryptoPlugin } from 'otplib';
 import { equal, fromBase64url, randomToken } from '../lib/crypto.ts';
 import type { TotpAlgorithm } from './authenticators.ts';
 
@@ -17,9 +19,17 @@ const SEED_BYTES: Readonly<Record<TotpAlgorithm, number>> = { SHA1: 20, SHA256: 
 const HASH = { SHA1: 'sha1', SHA256: 'sha256', SHA512: 'sha512' } as const;
 const base32 = new ScureBase32Plugin();
 
+/** The HMAC of OpenSSL: the library's own, in JavaScript, takes twice as long for SHA-1 and twenty times as long for SHA-512. */
+const native: CryptoPlugin = {
+  name: 'node:crypto',
+  hmac: (algorithm, key, data) => createHmac(algorithm, key).update(data).digest(),
+  randomBytes: (length) => fromBase64url(randomToken(length)),
+  constantTimeEqual: equal,
+};
+
 /** A seed that nobody can guess, as long as the hash that it is used with. */
 export function newSeed(algorithm: TotpAlgorithm): Uint8Array {
-  return fromBase64url(randomToken(SEED_BYTES[algorithm]));
+  return native.randomBytes(SEED_BYTES[algorithm]);
 }
 
 /** The time step of an instant in milliseconds since the epoch (RFC 6238 §4.2, T0 = 0). */
@@ -29,7 +39,7 @@ export function stepAt(ms: number): number {
 
 /** The code of a time step (RFC 6238 §4). */
 export function codeAt({ seed, algorithm }: OtpKey, step: number, digits = DIGITS): string {
-  return generateSync({ secret: seed, epoch: step * STEP_SECONDS, algorithm: HASH[algorithm], digits, period: STEP_SECONDS });
+  return generateSync({ secret: seed, epoch: step * STEP_SECONDS, algorithm: HASH[algorithm], digits, period: STEP_SECONDS, crypto: native });
 }
 
 /** Those of `steps` whose code this is. All are computed and compared, whichever matches: the time taken tells only how many there are. */

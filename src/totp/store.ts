@@ -91,6 +91,7 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
   );
   const rename = db.statement('update tandem_authenticators set name = ? where id = ? and account_id = ? and activated_at is not null');
   const remove = db.statement('delete from tandem_authenticators where id = ?');
+  const endPending = db.statement('update tandem_authenticators set expires_at = ? where account_id = ? and activated_at is null and expires_at > ?');
   const removePending = db.statement('delete from tandem_authenticators where account_id = ? and activated_at is null');
 
   const standing = 'select misses, next_try_at from tandem_totp_accounts where account_id = ?';
@@ -155,7 +156,13 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
       await remove.run([id], tx);
     },
 
-    /** Ends the enrolments under way, and those that have run out. */
+    /** Ends the enrolment under way, as if its time had come. */
+    async endPending(accountId: string, tx: Transaction): Promise<void> {
+      const now = clock();
+      await endPending.run([now, accountId, now], tx);
+    },
+
+    /** Deletes the enrolments under way, and those that have run out. */
     async removePending(accountId: string, tx: Transaction): Promise<void> {
       await removePending.run([accountId], tx);
     },
