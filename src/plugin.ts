@@ -5,6 +5,7 @@ import type { Configuration, JWKS, Provider } from 'oidc-provider';
 import { migrations } from '../migrations/index.ts';
 import { createAccounts, type AccountsService } from './accounts/accounts.ts';
 import { emailKey } from './accounts/email.ts';
+import type { AccountItem } from './accounts/items.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { createPasswordSignIn } from './accounts/sign-in.ts';
 import { tellSignOuts } from './accounts/sign-out.ts';
@@ -161,6 +162,8 @@ export function tandem(options: TandemOptions): Tandem {
   const sweepers: Array<() => Promise<unknown>> = [];
   const closers: Array<() => unknown> = [() => http.close()];
   const methods: SignInMethod[] = [];
+  /** What the rooms have on the account's page, in its order. */
+  const items: AccountItem[] = [];
   const router = new Router();
 
   const audit = createAudit(context);
@@ -200,7 +203,7 @@ export function tandem(options: TandemOptions): Tandem {
     const password = createPasswordSignIn({ context, accounts, interactions: oidc.interactions, secondFactors, http, showSignIn: pages.signInPage });
     password.routes(router);
     methods.push(password);
-    accountRoutes(router, { issuer, accounts, gate: oidc.gate, http, devices: qrFeature !== undefined });
+    accountRoutes(router, { issuer, accounts, gate: oidc.gate, http, items });
   }
 
   const recoveryAccounts = qrFeature?.options.accounts ?? totpFeature?.options.accounts ?? accounts;
@@ -208,12 +211,17 @@ export function tandem(options: TandemOptions): Tandem {
     accounts: recoveryAccounts,
     gate: oidc.gate,
     views: http.views,
+    browsers: http.browsers,
     factors,
     home: home ?? '/account',
     hashing: accountsFeature?.options.hashing,
     held: {
       any: factors.any,
       authenticators: secondFactors.required,
+      async names(accountId) {
+        const [phones = [], authenticators = []] = [await devices?.service.list(accountId), await totp?.service.list(accountId)];
+        return { phones: phones.map(({ name }) => name), authenticators: authenticators.map(({ name }) => name) };
+      },
       lostUnproven: async (accountId, tx) => (await devices?.service.lostUnproven(accountId, tx)) ?? false,
       endPhones: async (tx, accountId, reason, address) => (await devices?.service.loseAll(tx, accountId, reason, address)) ?? 0,
       endAuthenticators: async (tx, accountId, reason, address) => (await totp?.service.removeAll(tx, accountId, reason, { address })) ?? 0,
@@ -234,6 +242,7 @@ export function tandem(options: TandemOptions): Tandem {
     const passkey = passkeys && createPasskeySignIn(context, { ...rooms, passkeys, devices: phones.service });
     const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, below: passkey });
     phones.routes(router);
+    items.push(phones.item);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
     passkey?.routes(router, oidc.interactions);
     qr.routes(router, oidc.interactions);
@@ -258,6 +267,7 @@ export function tandem(options: TandemOptions): Tandem {
       verified: async (tx, accountId) => devices?.service.liftCap(accountId, tx),
     }));
     room.routes(router, oidc.interactions);
+    items.push(room.item);
     // Its panel stands first on the pages that it is on.
     methods.unshift(room.method);
     sweepers.push(() => room.service.sweep());
@@ -285,7 +295,10 @@ export function tandem(options: TandemOptions): Tandem {
     return directory;
   }
 
-  if (recovery) methods.push(recovery.method);
+  if (recovery) {
+    methods.push(recovery.method);
+    items.push(recovery.item);
+  }
 
   async function accountOf(who: { email: string } | { accountId: string }): Promise<string> {
     const found = 'email' in who ? (await accounts?.findByEmail(who.email))?.id : (await recoveryAccounts?.find(who.accountId))?.accountId;

@@ -5,6 +5,7 @@ import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
 import type { AccountsService } from './accounts.ts';
+import type { AccountItem } from './items.ts';
 import { problemOf, register, registrationForm } from './registration.ts';
 import { attemptOf, registrationBody } from './sign-in.ts';
 
@@ -20,11 +21,11 @@ const doneQuery = z.object({ done: z.enum(['name', 'password']).optional() });
 /**
  * Registers the account's own pages.
  *
- * @param devices true where phones can be enrolled, at `/account/devices`
+ * @param items what the other rooms have on the account's page
  */
 export function accountRoutes(
   router: Router,
-  { issuer, accounts, gate, http, devices = false }: { issuer: string; accounts: AccountsService; gate: SignInGate; http: Http; devices?: boolean },
+  { issuer, accounts, gate, http, items = [] }: { issuer: string; accounts: AccountsService; gate: SignInGate; http: Http; items?: readonly AccountItem[] },
 ): void {
   const { views } = http;
 
@@ -54,7 +55,8 @@ export function accountRoutes(
     const account = await profileOf(signedIn);
     const { done = '', name = account.name ?? '', problem = '', status = 200 } = options;
     const since = new Intl.DateTimeFormat(views.language(ctx), { dateStyle: 'long' }).format(account.createdAt);
-    views.render(ctx, 'accounts/home', { email: account.email, name, since, devices, done, problem }, {
+    const shown = await Promise.all(items.map((item) => item(ctx, account.id)));
+    views.render(ctx, 'accounts/home', { email: account.email, name, since, items: shown, done, problem }, {
       status,
       title: views.text(ctx, 'accounts.home_title'),
     });

@@ -1,4 +1,5 @@
 import type Router from '@koa/router';
+import type { AccountItem } from '../accounts/items.ts';
 import type { Context, Transaction } from '../context.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
 import type { Browsers } from '../lib/http/browser.ts';
@@ -130,8 +131,17 @@ export function createDevices(context: Context, { accounts, factors, showFirstCo
     },
   };
 
+  /** The phones on the account's page. */
+  const item: AccountItem = async (ctx) => ({
+    title: views.text(ctx, 'devices.item_title'),
+    text: views.text(ctx, 'devices.item_text'),
+    path: '/account/devices',
+    link: views.text(ctx, 'devices.item_link'),
+  });
+
   return {
     service,
+    item,
     routes(router: Router): void {
       // The link travels in the fragment, which no server's log keeps.
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;

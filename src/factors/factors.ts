@@ -24,6 +24,8 @@ export interface Factors {
   suffices(acr: string | undefined, accountId: string, change: FactorChange, tx?: Transaction): Promise<boolean>;
   /** Throws where {@link Factors.missing} names something. @throws AppError `access_denied` */
   check(acr: string | undefined, accountId: string, change: FactorChange, tx: Transaction): Promise<void>;
+  /** Whether the account has a phone. */
+  phones(accountId: string, tx?: Transaction): Promise<boolean>;
   /** Whether the account has a second factor: a phone or an authenticator. */
   any(accountId: string, tx?: Transaction): Promise<boolean>;
 }
@@ -61,6 +63,7 @@ export function createFactors({ phones, lostUnproven, authenticators }: FactorRo
     async check(acr, accountId, change, tx) {
       if (await missing(acr, accountId, change, tx)) throw new AppError('access_denied', 'another factor of the account must vouch for this');
     },
+    phones: async (accountId, tx) => (await phones(accountId, tx)) !== undefined,
     any: async (accountId, tx) => (await authenticators(accountId, tx)) || (await phones(accountId, tx)) !== undefined,
   };
 }

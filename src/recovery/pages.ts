@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context as KoaContext } from 'koa';
 import { z } from 'zod';
+import type { AccountItem } from '../accounts/items.ts';
 import type { Context } from '../context.ts';
 import type { Factors } from '../factors/factors.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
@@ -35,7 +36,7 @@ export function recoveryPages(
   /** The answer to a POST alone, and kept nowhere: neither going back nor loading the page again shows them a second time. */
   async function showCodes(ctx: RouteContext, accountId: string, codes: readonly string[], next: Parameters<ShowFirstCodes>[2]) {
     const label = (await accounts.find(accountId))?.label ?? '';
-    const data = { codes, label, file: `${new URL(issuer).hostname}-recovery-codes.txt`, next: next.path, words: next.label };
+    const data = { codes, label, file: `${new URL(issuer).hostname}-recovery-codes.txt`, next: next.path, words: next.label, fields: next.fields };
     views.render(ctx, 'recovery/codes', data, { title: views.text(ctx, 'recovery.codes_title'), scripts: ['recovery-codes'] });
   }
 
@@ -84,5 +85,13 @@ export function recoveryPages(
     return codes !== undefined;
   };
 
-  return { showFirstCodes, routes };
+  /** The codes on the account's page. */
+  const item: AccountItem = async (ctx, accountId) => {
+    const left = await service.left(accountId);
+    const key = left === 1 ? 'recovery.left_one' : left > 0 ? 'recovery.left' : (await factors.any(accountId)) ? 'recovery.none' : 'accounts.codes_later';
+    const text = views.text(ctx, key, { count: left });
+    return { title: views.text(ctx, 'recovery.title'), text, path: PAGE, link: views.text(ctx, 'accounts.codes_link') };
+  };
+
+  return { showFirstCodes, item, routes };
 }

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context, Transaction } from '../context.ts';
 import type { Factors } from '../factors/factors.ts';
+import type { Browsers } from '../lib/http/browser.ts';
 import type { RouteContext } from '../lib/http/route.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
@@ -50,6 +51,7 @@ export interface RecoveryRooms {
   readonly accounts: AccountDirectory;
   readonly gate: SignInGate;
   readonly views: Views;
+  readonly browsers: Pick<Browsers, 'remember'>;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
   /** The factors that codes stand for. */
@@ -74,6 +76,7 @@ export function createRecovery(context: Context, { held, hashing, ...rooms }: Re
     service: service as Recovery,
     method: signIn.method as SignInMethod,
     showFirstCodes: pages.showFirstCodes,
+    item: pages.item,
     reset: createSecondFactorReset(context, { held, recovery: service }),
     routes(router: Router, interactions: Interactions): void {
       signIn.routes(router, interactions);

@@ -1,17 +1,26 @@
 import type Router from '@koa/router';
+import type { AccountItem } from '../accounts/items.ts';
 import type { Context, Transaction } from '../context.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { Http } from '../lib/http/http.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { Interactions } from '../oidc/interactions.ts';
+import type { OidcPages } from '../oidc/routes.ts';
 import type { SignInGate, SignInMethod } from '../oidc/sign-in.ts';
-import type { ShowFirstCodes } from '../recovery/recovery.ts';
+import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
 import { createAuthenticators, type Authenticators, type TotpOptions } from './authenticators.ts';
+import { createSignInEnrolment } from './enrolment.ts';
+import { authenticatorPages } from './pages.ts';
+import { createTotpSignIn } from './sign-in.ts';
 
 export interface TotpRooms extends TotpOptions {
   readonly accounts: AccountDirectory;
   readonly gate: SignInGate;
   readonly http: Pick<Http, 'views' | 'browsers'>;
+  /** Shows the sign-in page of an interaction again. */
+  readonly showSignIn: OidcPages['signInPage'];
+  /** The codes to fall back on. */
+  readonly recovery?: Pick<Recovery, 'has'> | undefined;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
   /** The name under which apps list the account; the issuer's host unless told otherwise. */
@@ -24,27 +33,35 @@ export interface TotpRooms extends TotpOptions {
   readonly showFirstCodes?: ShowFirstCodes | undefined;
 }
 
-export interface TotpRoom {
-  readonly service: Authenticators;
-  /** The second step of a sign-in; its routes are registered by `routes`. */
-  readonly method: SignInMethod | undefined;
-  routes(router: Router, interactions: Interactions): void;
-}
+export type TotpRoom = ReturnType<typeof createTotp>;
 
 /** Creates the room of authenticator apps: the service for other rooms, the second step of sign-ins, and the account's pages. */
-export function createTotp(context: Context, { accounts, name, verified, ...rooms }: TotpRooms): TotpRoom {
+export function createTotp(context: Context, { accounts, name, verified, http, gate, factors, home, showSignIn, recovery, showFirstCodes, ...options }: TotpRooms) {
+  const { views, browsers } = http;
   const service = createAuthenticators(context, {
-    ...(rooms.algorithm && { algorithm: rooms.algorithm }),
+    ...options,
     label: async (accountId) => (await accounts.find(accountId))?.label,
     issuerName: name ?? new URL(context.issuer).host,
     verified,
   });
+  const enrolment = createSignInEnrolment(context, { authenticators: service, factors, views, showFirstCodes });
+  const signIn = createTotpSignIn(context, { authenticators: service, browsers, showSignIn, recovery, enrolment: enrolment.panel });
+
+  /** The authenticators on the account's page. */
+  const item: AccountItem = async (ctx, accountId) => {
+    const [{ length: count }, { off }] = [await service.list(accountId), await service.standing(accountId)];
+    const key = off ? 'item_off' : count > 0 ? 'item_some' : 'item_none';
+    return { title: views.text(ctx, 'totp.item_title'), text: views.text(ctx, `totp.${key}`, { count }), path: '/account/authenticators', link: views.text(ctx, 'totp.item_link') };
+  };
 
   return {
-    service,
-    method: undefined,
-    routes(_router, _interactions) {
-      // Pages follow.
+    item,
+    service: service as Authenticators,
+    method: signIn as SignInMethod,
+    routes(router: Router, interactions: Interactions): void {
+      signIn.routes(router, interactions);
+      enrolment.routes(router, interactions);
+      authenticatorPages(router, context, { authenticators: service, factors, gate, views, home, showFirstCodes });
     },
   };
 }
