@@ -14,6 +14,8 @@ export interface HeldFactors {
   any(accountId: string, tx?: Transaction): Promise<boolean>;
   /** Whether it has an authenticator, be it off or not. */
   authenticators(accountId: string): Promise<boolean>;
+  /** What its owner calls its phones and authenticators. */
+  names(accountId: string): Promise<{ readonly phones: readonly string[]; readonly authenticators: readonly string[] }>;
   /** Whether its phones were lately reported lost by a password alone. */
   lostUnproven(accountId: string, tx: Transaction): Promise<boolean>;
   /** Revokes all phones as lost; returns how many there were. The caller knows that the account, or an administrator, wishes it. */

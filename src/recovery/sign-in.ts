@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import type { Browsers } from '../lib/http/browser.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import { servicesOf } from '../lib/http/services.ts';
 import type { Views } from '../lib/views/views.ts';
@@ -22,8 +23,17 @@ interface Failure {
   readonly problem: string;
 }
 
+export interface RecoverySignInRooms {
+  readonly service: RecoveryService;
+  readonly held: HeldFactors;
+  readonly views: Views;
+  readonly browsers: Pick<Browsers, 'remember'>;
+  /** The path of the account's own page. */
+  readonly home: string;
+}
+
 /** Creates the second step of a sign-in by recovery code. */
-export function createRecoverySignIn({ service, held, views, home }: { service: RecoveryService; held: HeldFactors; views: Views; home: string }) {
+export function createRecoverySignIn({ service, held, views, browsers, home }: RecoverySignInRooms) {
   const applies = async ({ prompt, accountId }: InteractionDetails) => prompt.name === STEP_UP && accountId !== undefined && (await service.has(accountId));
   const path = ({ uid }: InteractionDetails) => `/interaction/${uid}/recovery`;
 
@@ -39,15 +49,17 @@ export function createRecoverySignIn({ service, held, views, home }: { service: 
 
   async function form(ctx: RouteContext, details: InteractionDetails, interactions: Interactions, failure?: Failure) {
     const { amr, accountId } = await interactions.steppingUp(ctx, details);
-    const keepable = !isByPhone(amr) ? 'all' : (await held.authenticators(accountId)) ? 'app' : '';
+    // By their names, as somebody else may have added one.
+    const names = await held.names(accountId);
+    const [keepable, kept] = isByPhone(amr) ? ['app', names.authenticators] : ['all', [...names.phones, ...names.authenticators]];
     const { status = 200, keep = false, problem = '' } = failure ?? {};
-    const data = { client: (await interactions.client(details)).name, action: path(details), back: `/interaction/${details.uid}`, keepable, keep, problem };
+    const data = { client: (await interactions.client(details)).name, action: path(details), back: `/interaction/${details.uid}`, keepable, kept, keep, problem };
     views.render(ctx, 'recovery/sign-in', data, { status, title: views.text(ctx, 'recovery.sign_in_title') });
   }
 
   /** What is said beside the field; throws what is not about the code. */
   function failureOf(ctx: RouteContext, error: unknown, keep: boolean): Failure {
-    if (!(error instanceof AppError) || (error.code !== 'invalid_code' && error.code !== 'rate_limited')) throw error;
+    if (!(error instanceof AppError) || ctx.accepts('html', 'json') === 'json' || (error.code !== 'invalid_code' && error.code !== 'rate_limited')) throw error;
     if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
     const minutes = Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60));
     const problem = error.code === 'invalid_code' ? views.text(ctx, 'recovery.wrong_code') : views.text(ctx, 'recovery.too_many', { minutes });
@@ -83,6 +95,7 @@ export function createRecoverySignIn({ service, held, views, home }: { service: 
       } catch (error) {
         return form(ctx, details, interactions, failureOf(ctx, error, keep));
       }
+      browsers.remember(ctx, accountId);
       await interactions.addFactor(ctx, details, { amr: ['otp'] });
       if (!keep && !keepPhones) await showEnd(ctx, details, interactions);
     });

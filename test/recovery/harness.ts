@@ -28,6 +28,7 @@ export async function startRecovery(database: Pick<TestDatabase, 'url'>) {
   const held: HeldFactors = {
     any: async (accountId) => factors.has(accountId),
     authenticators: async (accountId) => factors.has(accountId),
+    names: async () => ({ phones: [], authenticators: [] }),
     lostUnproven: async (accountId) => unproven.has(accountId),
     async endPhones(tx, accountId, reason) {
       tx.afterCommit(() => ended.push(`phones of ${accountId}: ${reason}`));
