@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { totp as migration } from '../../migrations/012_totp.ts';
 import { AppError } from '../../src/errors.ts';
 import { migrate, rollback } from '../../src/lib/database/migrate.ts';
+import { createTotpStore } from '../../src/totp/store.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { codeOf, hasOathtool, oathtool, seedOf, wrongCodeOf } from '../support/otp.ts';
 import { refused, startTotp, STEP, tally } from './harness.ts';
@@ -76,6 +77,17 @@ onEachDatabase('a code of an authenticator', (database) => {
     const codes = [phone.code(-1), phone.code()];
     const answers = await Promise.allSettled(Array.from({ length: 50 }, (_, n) => verify(codes[n % 2]!)));
     assert.ok([1, 2].includes(tally(answers)['given']!));
+  });
+
+  it('is used up by whoever writes first, even with nothing locked', async () => {
+    const phone = await t.enrolled();
+    const store = createTotpStore({ db: t.db, clock: t.clock });
+    const use = (step: number) => t.db.transaction((tx) => store.use(phone.id, { step, drift: 0 }, tx));
+    const step = Math.floor(t.clock() / STEP);
+    const uses = await Promise.all(Array.from({ length: 20 }, () => use(step)));
+    assert.equal(uses.filter(Boolean).length, 1);
+    assert.equal(await use(step - 1), false);
+    assert.equal(await use(step + 1), true);
   });
 
   it('is that of the current step or the one before', async () => {
