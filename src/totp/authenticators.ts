@@ -111,6 +111,11 @@ export interface AuthenticatorsRooms extends TotpOptions {
  *
  * Whatever changes an account's authenticators, or counts a miss, locks the account's row first: none of it happens twice, and guesses in parallel
  * wait for each other. `verified` and `guard` run under that lock, so who takes other locks of the account calls {@link Authenticators.removeAll} before.
+ *
+ * @example
+ * const { id, secret, uri } = await authenticators.begin(accountId);
+ * await authenticators.activate(accountId, id, '123456', { by: 'account', name: 'My phone' });
+ * await authenticators.verify(accountId, '654321', { address });
  */
 export function createAuthenticators(context: Context, rooms: AuthenticatorsRooms): Authenticators {
   const { db, clock, events } = context;

@@ -10,8 +10,8 @@ const LONGEST_WAIT_MS = 3_600_000;
  * How long to wait after so many misses in a row, in milliseconds: not at all before the fifth, then 30 s, and twice as long each time up to an
  * hour. RFC 6238 §5.1 refers to RFC 4226 §7.3, which asks for a growing delay (or a lock) across sessions.
  *
- * Guessing all the way to {@link OFF_AT} takes almost four days, and finds one of a million codes, of which at most three count at a time, with a
- * chance below 1 in 3,000.
+ * Guessing all the way to {@link OFF_AT} takes almost four days, and finds a code of an authenticator, of which at most three of a million count
+ * at a time, with a chance of 1 in 3,000.
  *
  * @example
  * waitAfter(4); // 0
