@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { openTandem } from './app.ts';
 import { drawBox } from './box.ts';
+import { resetSecondFactor } from './reset-second-factor.ts';
+import { UsageError, withTandem } from './with-tandem.ts';
 import { ConfigError, describeSettings, readConfig } from './config.ts';
 import { createLog } from './log.ts';
 
@@ -15,6 +16,10 @@ const HELP = `tandem: an identity provider that makes a phone the second half of
   tandem keys list             lists the signing and cookie keys
   tandem keys rotate [--now]   replaces them by the next ones; running servers follow within a minute.
                                Waits until the next ones have been published for an hour, with --now not
+  tandem accounts reset-second-factor <email> --yes [--keep-phones] [--json]
+                               for a person who has lost phone, authenticator and recovery codes: takes them
+                               all away and signs the account out everywhere. The password stays. It is in
+                               the audit log, and told to the account
   tandem secret                prints a new encryption key for ENCRYPTION_KEY
   tandem version               prints the version
   tandem help                  prints this
@@ -27,12 +32,14 @@ ${describeSettings()}
 /** The demo relying site is its own program, beside this one in the source as in the build. */
 const demoProgram = new URL(`../demo/main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
-/** A mistake in how the program was called, or in its settings: one line, no stack. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
+interface Options {
+  readonly now: boolean;
+  readonly yes: boolean;
+  readonly keepPhones: boolean;
+  readonly json: boolean;
 }
 
-const commands: Readonly<Record<string, (options: { now: boolean; yes: boolean }) => Promise<void> | void>> = {
+const commands: Readonly<Record<string, (options: Options) => Promise<void> | void>> = {
   start,
   migrate: () => withTandem(async ({ migrate }) => {
     await migrate();
@@ -111,18 +118,6 @@ async function start() {
   process.send?.({ issuer, demo });
 }
 
-async function withTandem(work: (opened: Awaited<ReturnType<typeof openTandem>>) => Promise<void>) {
-  const config = readConfig(process.env);
-  const log = createLog({ level: config.logLevel, production: config.production }, process.stderr);
-  const { openTandem } = await import('./app.ts');
-  const opened = await openTandem(config, { issuer: config.issuer ?? `http://localhost:${config.port}`, log });
-  try {
-    await work(opened);
-  } finally {
-    await opened.close();
-  }
-}
-
 function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19) + 'Z';
 }
@@ -133,14 +128,19 @@ async function main() {
     options: {
       now: { type: 'boolean', default: false },
       yes: { type: 'boolean', default: false },
+      'keep-phones': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
       version: { type: 'boolean', short: 'v', default: false },
     },
   });
+  const options = { ...values, keepPhones: values['keep-phones'] };
   const name = values.help ? 'help' : values.version ? 'version' : positionals.join(' ') || 'start';
+  const [noun, verb, ...rest] = positionals;
+  if (`${noun} ${verb}` === 'accounts reset-second-factor' && !values.help && !values.version) return resetSecondFactor(rest, options);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new UsageError(`there is no command ${JSON.stringify(name)}; tandem help lists them`);
-  await command(values);
+  await command(options);
 }
 
 try {

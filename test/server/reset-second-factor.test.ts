@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { userInfo } from 'node:os';
+import { createHttpBrowser, type Page } from '../support/http-browser.ts';
+import { onEachDatabase } from '../support/databases.ts';
+import { newEncryptionKey, openDatabase } from '../../src/index.ts';
+import { createVirtualPhone } from '../support/virtual-phone.ts';
+import { codeOf } from '../support/otp.ts';
+import { run, type Program } from './program.ts';
+
+onEachDatabase('tandem accounts reset-second-factor', (database) => {
+  const email = 'ada@example.com';
+  const password = 'seven blue lanterns over Ghent';
+  let env: Record<string, string>;
+  let url: string;
+  let server: Program;
+  let issuer: string;
+
+  before(async function () {
+    this.timeout(120_000);
+    url = await database.url();
+    env = { DATABASE_URL: url, ENCRYPTION_KEY: newEncryptionKey(), PORT: '0', DEMO: 'false', LOG_LEVEL: 'error' };
+    server = run(['start'], env);
+    ({ issuer } = await server.ready());
+  });
+  after(async () => {
+    server.kill('SIGTERM');
+    await server.ended();
+  });
+
+  async function reset(...args: string[]) {
+    const program = run(['accounts', 'reset-second-factor', ...args], { ...env, ISSUER: issuer });
+    return { code: await program.ended(), output: program.output(), errors: program.errors() };
+  }
+
+  async function rows(query: (knex: ReturnType<typeof openDatabase>) => PromiseLike<unknown>): Promise<unknown> {
+    const knex = openDatabase(url);
+    try {
+      return await query(knex);
+    } finally {
+      await knex.destroy();
+    }
+  }
+
+  const at = (path: string) => `${issuer}${path}`;
+  const signIn = async (browser: ReturnType<typeof createHttpBrowser>, path: string) => browser.submit(await browser.get(at(path)), '/password', { email, password });
+  const signedInTo = (page: Page, path: string) => new URL(page.url).pathname === path;
+
+  /** Somebody with a phone, an app, and recovery codes, who is signed in. */
+  async function equip() {
+    const browser = createHttpBrowser();
+    await browser.submit(await browser.get(at('/account/register')), '/account/register', { email, password });
+    const shown = await browser.submit(await signIn(browser, '/account/devices/add'), '/account/devices/add');
+    const phone = createVirtualPhone({ issuer });
+    const { confirmCode } = await phone.enrol(/data-link="([^"]+)"/.exec(shown.body)![1]!);
+    await browser.submit(shown, '/confirm', { code: confirmCode });
+    return { browser, phone };
+  }
+
+  it('says what is wrong with how it was called, in a line', async () => {
+    for (const [args, expected] of [
+      [[], /^name one account/],
+      [[email, 'grace@example.com', '--yes'], /^name one account/],
+      [['nobody@example.com', '--yes'], /^there is no account with the address "nobody@example.com"/],
+      [['not an address'], /^there is no account/],
+      [[email, '--now-please'], /--now-please/],
+    ] as const) {
+      const { code, output, errors } = await reset(...args);
+      assert.deepEqual([code, output], [1, ''], errors);
+      assert.match(errors, expected);
+      assert.equal(errors.trim().split('\n').length, 1, errors);
+    }
+  });
+
+  it('takes everything away, at once and for good, and says so', async function () {
+    this.timeout(120_000);
+    const { browser, phone } = await equip();
+    assert.ok(signedInTo(await browser.get(at('/account')), '/account'));
+
+    const unsure = await reset(email);
+    assert.equal(unsure.code, 1);
+    assert.match(unsure.errors, /^this removes .*ada@example.com.*--yes\n$/);
+    assert.equal((await phone.status()).state, 'active', 'nothing has happened yet');
+
+    const kept = await reset('ADA@example.com', '--yes', '--keep-phones', '--json');
+    assert.deepEqual(JSON.parse(kept.output), { email, reset: true, authenticators: 0, phones: 0, recovery_codes: 10 }, kept.errors);
+    assert.equal((await phone.status()).state, 'active');
+    assert.ok(!signedInTo(await browser.get(at('/account')), '/account'), 'signed out');
+
+    const done = await reset(email, '--yes');
+    assert.deepEqual([done.code, done.errors], [0, '']);
+    assert.match(done.output, /^ada@example.com: removed 0 authenticators .* locked out 1 phones/);
+    assert.equal((await phone.status()).state, 'revoked');
+
+    const again = await reset(email, '--yes');
+    assert.deepEqual([again.code, again.output], [0, `${email} has no second factor; nothing has been changed\n`]);
+    const nothing = await reset(email, '--yes', '--json');
+    assert.deepEqual(JSON.parse(nothing.output), { email, reset: false, authenticators: 0, phones: 0, recovery_codes: 0 });
+
+    const events = (await rows((knex) => knex('tandem_events').where({ name: 'second_factor.reset' }).orderBy('id'))) as Array<{ data: string }>;
+    const by = `command line: ${userInfo().username}`;
+    assert.deepEqual(events.map(({ data }) => JSON.parse(data) as unknown), [{ by, authenticators: 0, phones: 0 }, { by, authenticators: 0, phones: 1 }]);
+    assert.ok(signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'), 'the password stays');
+  });
+
+  it('removes authenticators, so that the password signs in alone', async function () {
+    this.timeout(120_000);
+    const browser = createHttpBrowser();
+    const add = await signIn(browser, '/account/authenticators/add');
+    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    const shown = await browser.submit(add, '/account/authenticators/add', { code: codeOf(secret, Date.now) });
+    assert.match(shown.text, /Your recovery codes/);
+    assert.ok(!signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'), 'a code is asked for');
+    const { output, errors } = await reset(email, '--yes', '--json');
+    assert.deepEqual(JSON.parse(output), { email, reset: true, authenticators: 1, phones: 0, recovery_codes: 10 }, errors);
+    assert.ok(signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'));
+  });
+});
