@@ -192,6 +192,7 @@ export function tandem(options: TandemOptions): Tandem {
       return { jwks: { keys: keySet.jwks.keys.map((key) => ({ ...key })) } as JWKS, cookieKeys: [...keySet.cookieKeys] };
     },
   });
+  const protect = createProtect(context, oidc.tokens, resources);
   const expiring = createSweeper(context);
   expiring.register({ table: 'tandem_oidc', column: 'expires_at' }, { table: 'tandem_limits', column: 'expires_at' });
   if (options.audit?.keepDays !== undefined) expiring.register({ table: 'tandem_events', column: 'at', keepFor: options.audit.keepDays * DAY });
@@ -281,6 +282,7 @@ export function tandem(options: TandemOptions): Tandem {
       authenticators: totp.service,
       factors,
       emailKey,
+      protect,
       // A caller that is no client has a sector of its own; a client's begins with another word.
       subjectOf: (accountId, client) => oidc.subjects!.of(client ? sectorOf(client) : 'two-call', accountId),
       home: '/account',
@@ -343,7 +345,7 @@ export function tandem(options: TandemOptions): Tandem {
       return compose([pin, ourPaths(router, http), mend, ...(accounts ? [tellSignOuts(accounts)] : [])]);
     },
     catchAll: () => compose([http.middleware, catchAll()]),
-    protect: createProtect(context, oidc.tokens, resources),
+    protect,
     accounts,
     secondFactor: {
       async reset({ keepPhones = false, by, ...who }) {

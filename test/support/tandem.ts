@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import type { Knex } from 'knex';
 import { Provider, type ClientMetadata, type Configuration } from 'oidc-provider';
-import { accounts, newEncryptionKey, qr, tandem, type Feature, type Tandem, type TandemOptions } from '../../src/index.ts';
+import { accounts, newEncryptionKey, qr, tandem, type Feature, type Notice, type NoticeKind, type Tandem, type TandemOptions } from '../../src/index.ts';
 import type { TestDatabase } from './databases.ts';
 
 /** A clock that a test puts forward. */
@@ -23,6 +23,10 @@ export interface TestTandem {
   readonly clock: TestClock;
   readonly clients: Readonly<Record<'rp' | 'spa' | 'service' | 'house', ClientMetadata>>;
   registerAccount(input?: { email?: string; password?: string; name?: string }): Promise<{ accountId: string; email: string; password: string }>;
+  /** What accounts were told about their security. */
+  readonly notices: readonly Notice[];
+  /** Waits until so many notices of a kind have been sent; returns the last of them. */
+  waitForNotice(kind: NoticeKind, count?: number): Promise<Notice>;
   /** What the provider and Tandem logged as errors. */
   readonly errors: object[];
   /** Ends the server, and the database handle that was opened for it. */
@@ -32,7 +36,8 @@ export interface TestTandem {
 export interface TestTandemOptions {
   readonly features?: readonly Feature[];
   readonly configuration?: Configuration;
-  readonly clients?: readonly ClientMetadata[];
+  /** Or made of the issuer, which is known only once there is a port. */
+  readonly clients?: readonly ClientMetadata[] | ((issuer: string) => readonly ClientMetadata[]);
   /** Mounts the provider under a path of a Koa app. */
   readonly mount?: string;
   readonly tandem?: Partial<TandemOptions>;
@@ -94,6 +99,7 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
   const issuer = origin + (options.mount ?? '');
   const clock = createTestClock();
   const errors: object[] = [];
+  const { notices, send, waitForNotice } = collectNotices();
   const t = tandem({
     db: knex,
     issuer,
@@ -102,10 +108,12 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
     resources: { [API]: { scopes: { read: 'read your notes', write: 'change your notes' } } },
     clock,
     log: { debug() {}, info() {}, warn() {}, error: (fields) => void errors.push(fields) },
+    notices: { send },
     ...options.tandem,
   });
   await t.migrate();
-  const clients = [...(options.clients ?? Object.values(TEST_CLIENTS))];
+  const { clients: given = Object.values(TEST_CLIENTS) } = options;
+  const clients = [...(typeof given === 'function' ? given(issuer) : given)];
   const provider = new Provider(issuer, t.configure({ clients, ...options.configuration }));
   provider.use(t.attach(provider));
   server.on('request', handlerOf(provider, options.mount));
@@ -120,6 +128,8 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
     clock,
     clients: TEST_CLIENTS,
     errors,
+    notices,
+    waitForNotice,
     async registerAccount({ email = `person${(made += 1)}@example.com`, password = 'seven blue lanterns over Ghent', name } = {}) {
       const account = await t.accounts!.register({ email, password, ...(name !== undefined && { name }) });
       return { accountId: account.id, email, password };
@@ -129,6 +139,23 @@ export async function startTandem(database: Pick<TestDatabase, 'open'>, options:
       await new Promise((resolve) => server.close(resolve));
       await t.close();
       await knex.destroy();
+    },
+  };
+}
+
+/** A host's hook that keeps what it is given. */
+export function collectNotices() {
+  const notices: Notice[] = [];
+  return {
+    notices,
+    send: (notice: Notice) => void notices.push(notice),
+    async waitForNotice(kind: NoticeKind, count = 1): Promise<Notice> {
+      const given = () => notices.filter((notice) => notice.kind === kind);
+      for (let tries = 0; given().length < count; tries += 1) {
+        if (tries === 500) throw new Error(`no notice ${kind} came; there are ${notices.map((notice) => notice.kind).join(', ') || 'none'}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      return given()[count - 1]!;
     },
   };
 }

@@ -2,7 +2,9 @@ import type { Context as KoaContext } from 'koa';
 import type { Client, Provider } from 'oidc-provider';
 import type { Context } from '../../context.ts';
 import { AppError, type ErrorCode } from '../../errors.ts';
-import { apiOf, type TwoCallScope } from './resource.ts';
+import type { GuardedState } from '../../guard/guard.ts';
+import type { ProtectOwn } from '../../guard/in-process.ts';
+import { apiOf, TWO_CALL_SCOPE, type TwoCallScope } from './resource.ts';
 
 /** Who calls: a registered client, or anybody, where that was allowed. */
 export interface Caller {
@@ -13,17 +15,20 @@ export interface Callers {
   /**
    * The client that a request authenticates as, by HTTP Basic (RFC 6749 §2.3.1) or by an access token of its own (RFC 6750), if it may do what `scope` says.
    *
+   * @returns undefined where the request has been answered, as a guarded resource answers
    * @throws AppError `invalid_client`, `invalid_token`, `insufficient_scope`, each with its challenge in `WWW-Authenticate`
    */
-  authenticate(ctx: KoaContext, provider: Provider, scope: TwoCallScope): Promise<Caller>;
+  authenticate(ctx: KoaContext, provider: Provider, scope: TwoCallScope): Promise<Caller | undefined>;
 }
 
 /** What is sent in the header of `client_secret_basic`; registered for the form, a client may use the header too, as at the token endpoint. */
 const BY_SECRET = ['client_secret_basic', 'client_secret_post'];
 
 /** Creates the check of callers. With `open`, a request without credentials is let in, as nobody. */
-export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock'>, { open }: { open: boolean }): Callers {
+export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock'>, { open, protect }: { open: boolean; protect: ProtectOwn }): Callers {
   const api = apiOf(issuer);
+  const guardOf = (scope: TwoCallScope) => protect({ resource: api, scopes: [scope], realm: issuer });
+  const guards = { [TWO_CALL_SCOPE.enrol]: guardOf(TWO_CALL_SCOPE.enrol), [TWO_CALL_SCOPE.validate]: guardOf(TWO_CALL_SCOPE.validate) };
 
   function refuse(ctx: KoaContext, scheme: 'Basic' | 'Bearer', code: ErrorCode, description: string, extra: Record<string, string> = {}): AppError {
     challenge(ctx, scheme, { realm: issuer, error: code, error_description: description, ...extra });
@@ -51,24 +56,28 @@ export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock
     return typeof at === 'number' && at !== 0 && clock() >= at * 1000;
   }
 
-  async function byToken(ctx: KoaContext, provider: Provider, value: string, scope: TwoCallScope): Promise<Client> {
-    const token = await provider.ClientCredentials.find(value);
-    const client = token?.isValid && token.clientId ? await provider.Client.find(token.clientId) : undefined;
-    const meant = token !== undefined && [token.aud ?? []].flat().includes(api);
-    // A token that is bound to a key is worth nothing without the proof of it (RFC 9449 §7.1).
-    if (!client || !meant || token.isSenderConstrained()) throw refuse(ctx, 'Bearer', 'invalid_token', 'the access token is not valid here');
+  /** Undefined where the guard has answered. */
+  async function byToken(ctx: KoaContext, provider: Provider, scope: TwoCallScope): Promise<Client | undefined> {
+    let passed = false;
+    await guards[scope](ctx as never, async () => void (passed = true));
+    if (!passed) return undefined;
+    const { auth } = ctx.state as GuardedState;
+    const client = await provider.Client.find(auth.clientId);
+    // A client's own token alone: what a person granted to a site says nothing of trying other people's passwords.
+    if (!client || auth.subject !== undefined || auth.accountId !== undefined) throw refuse(ctx, 'Bearer', 'invalid_token', 'the access token must be of client credentials');
     // What an operator takes from a client is gone from the tokens that it has, too.
-    if (!token.scope?.split(' ').includes(scope) || !mayAsk(client, scope)) {
-      throw refuse(ctx, 'Bearer', 'insufficient_scope', `the access token needs the scope ${scope}`, { scope });
-    }
+    if (!mayAsk(client, scope)) throw refuse(ctx, 'Bearer', 'insufficient_scope', `the client needs the scope ${scope} of ${api}`, { scope });
     return client;
   }
 
   return {
     async authenticate(ctx, provider, scope) {
-      const [, scheme = '', credentials = ''] = /^(\S+) +(\S+)$/.exec(ctx.get('Authorization')) ?? [];
+      const [scheme = '', credentials = ''] = ctx.get('Authorization').trim().split(/ +/);
       if (/^basic$/i.test(scheme)) return { client: await byBasic(ctx, provider, credentials, scope) };
-      if (/^bearer$/i.test(scheme)) return { client: await byToken(ctx, provider, credentials, scope) };
+      if (/^(bearer|dpop)$/i.test(scheme)) {
+        const client = await byToken(ctx, provider, scope);
+        return client && { client };
+      }
       if (open && ctx.get('Authorization') === '') return { client: undefined };
       // Without credentials there is nothing to find wrong with them (RFC 6750 §3.1).
       challenge(ctx, 'Basic', { realm: issuer });

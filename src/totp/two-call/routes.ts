@@ -34,8 +34,9 @@ export function twoCallRoutes(
   const cookie = ticketCookie(issuer);
 
   route(router, { method: 'POST', path: QR_PATH, kind: 'api-form', body: credentials }, async (ctx, { body }) => {
-    const { client } = await callers.authenticate(ctx, provider(), TWO_CALL_SCOPE.enrol);
-    const started = await service.start({ client, ...body, address: ctx.ip });
+    const caller = await callers.authenticate(ctx, provider(), TWO_CALL_SCOPE.enrol);
+    if (!caller) return;
+    const started = await service.start({ ...caller, ...body, ticket: cookie.read(ctx), address: ctx.ip });
     if (started.ticket !== undefined) {
       cookie.set(ctx, started.ticket);
       ctx.set(TICKET_HEADER, started.ticket);
@@ -46,9 +47,10 @@ export function twoCallRoutes(
   });
 
   route(router, { method: 'POST', path: VALIDATE_PATH, kind: 'api-form', body: proof }, async (ctx, { body }) => {
-    const { client } = await callers.authenticate(ctx, provider(), TWO_CALL_SCOPE.validate);
+    const caller = await callers.authenticate(ctx, provider(), TWO_CALL_SCOPE.validate);
+    if (!caller) return;
     const { email, code, ticket = cookie.read(ctx) } = body;
-    const token = await service.validate({ client, email, code, ticket, address: ctx.ip });
+    const token = await service.validate({ ...caller, email, code, ticket, address: ctx.ip });
     cookie.clear(ctx);
     answerToken(ctx, token);
   });

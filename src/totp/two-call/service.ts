@@ -6,7 +6,7 @@ import type { Factors } from '../../factors/factors.ts';
 import { base64url, randomToken, sha256 } from '../../lib/crypto.ts';
 import { networkOf } from '../../lib/network.ts';
 import { ACR } from '../../oidc/acr.ts';
-import type { Authenticators } from '../authenticators.ts';
+import type { Authenticators, PendingAuthenticator } from '../authenticators.ts';
 import type { Caller } from './callers.ts';
 import './events.ts';
 import { createTicketStore, type Ticket } from './ticket-store.ts';
@@ -64,6 +64,20 @@ export function createTwoCallService(
     return result;
   }
 
+  /**
+   * The enrolment that this ticket of the same caller began, else one anew: the seed of one that somebody else began, such as a thief of the
+   * password, must not become the account's.
+   */
+  async function enrolment(accountId: string, secret: string | undefined, { client, address }: Try): Promise<PendingAuthenticator> {
+    const ticket = secret === undefined ? undefined : await store.find(hashOf(secret));
+    const own = ticket?.accountId === accountId && ticket.clientId === client?.clientId && ticket.expiresAt > clock();
+    if (own && ticket.authenticatorId !== undefined) {
+      const begun = await authenticators.pending(accountId, ticket.authenticatorId).catch(unlessOver);
+      if (begun) return begun;
+    }
+    return authenticators.begin(accountId, { clientId: client?.clientId, address, anew: true });
+  }
+
   async function issue(ticket: Ticket, address: string) {
     const secret = randomToken();
     await db.transaction(async (tx) => {
@@ -112,11 +126,12 @@ export function createTwoCallService(
 
   return {
     /**
-     * Proves a password. Unknown addresses and wrong passwords do the same work and fail alike.
+     * Proves a password. Unknown addresses and wrong passwords do the same work and fail alike. With the `ticket` of an enrolment that it began, a caller
+     * goes on with that.
      *
      * @throws AppError `invalid_credentials`, `rate_limited`
      */
-    async start(attempt: Try & { password: string }): Promise<Started> {
+    async start(attempt: Try & { password: string; ticket: string | undefined }): Promise<Started> {
       const { client, email, password, address } = attempt;
       const clientId = client?.clientId;
       // The address of a client is not that of the person.
@@ -127,7 +142,7 @@ export function createTwoCallService(
         return { uri: undefined, ...(await issue({ accountId, clientId, authenticatorId: undefined, expiresAt }, address)) };
       }
       if (!(await factors.suffices(ACR.one, accountId, 'authenticator'))) return { uri: undefined, ticket: undefined };
-      const pending = await authenticators.begin(accountId, { clientId, address });
+      const pending = await enrolment(accountId, attempt.ticket, attempt);
       const ticket = { accountId, clientId, authenticatorId: pending.id, expiresAt: Math.min(expiresAt, pending.expiresAt) };
       return { uri: pending.uri, ...(await issue(ticket, address)) };
     },
@@ -172,6 +187,10 @@ const refused = () => new AppError('invalid_credentials', 'the e-mail address, t
 function hide(error: unknown): never {
   if (error instanceof AppError && HIDDEN.has(error.code)) throw refused();
   throw error;
+}
+
+function unlessOver(error: unknown): undefined {
+  if (!(error instanceof AppError && ['not_found', 'expired', 'conflict'].includes(error.code))) throw error;
 }
 
 const HIDDEN: ReadonlySet<string> = new Set(['invalid_credentials', 'invalid_code', 'not_found', 'expired', 'conflict', 'access_denied']);

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { JWKS, Provider } from 'oidc-provider';
 import type { Context } from '../../context.ts';
+import type { ProtectOwn } from '../../guard/in-process.ts';
 import { createSweeper } from '../../lib/database/sweeper.ts';
 import { createCallers } from './callers.ts';
 import { twoCallRoutes } from './routes.ts';
@@ -34,7 +35,8 @@ export interface TwoCall {
 /** Creates the 2FA API of two calls: a QR code for a password, then a token for a code. */
 export function createTwoCall(
   context: Context,
-  { groups = () => [], insecureUnauthenticatedTwoCallApi: open = false, home, ...rooms }: TwoCallRooms & TwoCallOptions & {
+  { groups = () => [], insecureUnauthenticatedTwoCallApi: open = false, home, protect, ...rooms }: TwoCallRooms & TwoCallOptions & {
+    readonly protect: ProtectOwn;
     /** The path of the account's pages. */
     readonly home: string;
   },
@@ -42,7 +44,7 @@ export function createTwoCall(
   const { issuer, log } = context;
   const tokens = createTokens(context);
   const service = createTwoCallService(context, { ...rooms, groups, tokens });
-  const callers = createCallers(context, { open });
+  const callers = createCallers(context, { open, protect });
   const sweeper = createSweeper(context);
   sweeper.register({ table: 'tandem_two_call_tickets', column: 'expires_at' });
   let attached: Provider | undefined;
