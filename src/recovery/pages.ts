@@ -87,9 +87,10 @@ export function recoveryPages(
 
   /** The codes on the account's page. */
   const item: AccountItem = async (ctx, accountId) => {
-    const left = await service.left(accountId);
-    const key = left === 1 ? 'recovery.left_one' : left > 0 ? 'recovery.left' : (await factors.any(accountId)) ? 'recovery.none' : 'accounts.codes_later';
-    const text = views.text(ctx, key, { count: left });
+    const [left, protects] = [await service.left(accountId), await factors.any(accountId)];
+    const key = left === 1 ? 'recovery.left_one' : left > 0 ? 'recovery.left' : protects ? 'recovery.none' : 'accounts.codes_later';
+    const warning = protects && left > 0 && left <= FEW ? ` ${views.text(ctx, 'recovery.few')}` : '';
+    const text = views.text(ctx, key, { count: left }) + warning;
     return { title: views.text(ctx, 'recovery.title'), text, path: PAGE, link: views.text(ctx, 'accounts.codes_link') };
   };
 

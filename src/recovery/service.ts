@@ -90,9 +90,10 @@ export function createRecoveryService(
         await events.emit(tx, 'recovery.failed', { accountId, clientId, address });
         return false;
       }
+      // The authenticators first, as their codes lock them before the phones.
+      if (!keep) await held.endAuthenticators(tx, accountId, 'recovery', address);
       await held.proven(tx, accountId);
       if (!keep && !keepPhones) await held.endPhones(tx, accountId, 'recovery', address);
-      if (!keep) await held.endAuthenticators(tx, accountId, 'recovery', address);
       if (!keep && !(await held.any(accountId, tx))) await voidAll(tx, accountId);
       const left = await store.left(accountId, tx);
       await events.emit(tx, 'recovery.used', { accountId, left, kept: keep, sessionUid, clientId, address });

@@ -163,7 +163,7 @@ onEachDatabase('recovery codes', (database) => {
     await use(account, kept, { sessionUid: 's' });
     assert.deepEqual(t.ended.filter((words) => words.includes(account)), []);
     await use(account, code, { keep: false, sessionUid: 's', address: '192.0.2.1', clientId: 'rp' });
-    assert.deepEqual(t.ended.filter((words) => words.includes(`${account}:`)), [`phones of ${account}: recovery`, `authenticators of ${account}: recovery`]);
+    assert.deepEqual(t.ended.filter((words) => words.includes(`${account}:`)), [`authenticators of ${account}: recovery`, `phones of ${account}: recovery`]);
     assert.equal(await t.recovery.has(account), false);
     await assert.rejects(use(account, other), { code: 'invalid_code' });
     const used = t.emitted.filter(({ name, payload }) => name === 'recovery.used' && payload.accountId === account);

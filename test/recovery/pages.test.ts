@@ -98,6 +98,7 @@ onEachDatabase('the page of an account’s recovery codes', (database) => {
     assert.doesNotMatch(four.text, /Only a few/);
     await use(1);
     assert.match((await browser.get(tandem.url(PAGE))).text, /You have 3 codes left.*Only a few/);
+    assert.match((await browser.get(tandem.url('/account'))).text, /You have 3 codes left. Only a few/);
     await use(2);
     assert.match((await browser.get(tandem.url(PAGE))).text, /one code left/);
   });
