@@ -1,20 +1,6 @@
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { Page } from 'playwright-core';
 import { DESKTOP, useChromium } from '../support/chromium.ts';
+import { passesAxe as passes } from './axe.ts';
 import { codeOn, linkOn, newPerson, newPhone, openLink, openScene, phoneOf, qrState, signInToAccount, startSignIn, type Scene } from './scene.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-const WIDTHS = [1180, 360];
-const SCHEMES = ['light', 'dark'] as const;
-
-interface Violation {
-  readonly id: string;
-  readonly help: string;
-  readonly nodes: ReadonlyArray<{ readonly html: string; readonly failureSummary: string }>;
-}
 
 describe('every page passes axe at WCAG 2.2 AA, wide and narrow, light and dark', function () {
   this.timeout(180_000);
@@ -27,27 +13,6 @@ describe('every page passes axe at WCAG 2.2 AA, wide and narrow, light and dark'
   after(async () => {
     await (scene as Scene | undefined)?.close();
   });
-
-  /** Looks at a page in all four ways; it must not scroll sideways either. */
-  async function passes(page: Page, what: string): Promise<void> {
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 800 });
-      for (const colorScheme of SCHEMES) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        // Colours fade from one scheme to the other, if only for a frame.
-        await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
-        await page.evaluate('Promise.allSettled(document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished))');
-        const place = `${what}, ${width} px, ${colorScheme}`;
-        // The page's own policy allows no foreign script: the debugger may add one all the same.
-        await page.evaluate(axe);
-        const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} }).then(({ violations }) => violations)`)) as Violation[];
-        assert.deepEqual(found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`), [], place);
-        const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-        assert.equal(overflow, 0, `${place}: scrolls sideways`);
-      }
-    }
-    await page.setViewportSize(DESKTOP.viewport!);
-  }
 
   const open = async () => (await chromium.open(DESKTOP)).newPage();
 
