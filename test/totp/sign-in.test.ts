@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict';
+import { answerOf, authorizationUrl, payloadOf, pkce, tokenRequest, typePassword, type Person } from '../oidc/helpers.ts';
+import { createDesktop } from '../phone/desktop.ts';
+import { onEachDatabase } from '../support/databases.ts';
+import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
+import { hasOathtool, oathtool } from '../support/otp.ts';
+import { CALLBACK } from '../support/tandem.ts';
+import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import { asksForCode, startWithTotp, typeCode, type App, type TotpTandem } from './app.ts';
+
+const LEVEL_2 = 'urn:tandem:acr:2';
+const essential = (...values: string[]) => JSON.stringify({ id_token: { acr: { essential: true, values } } });
+
+onEachDatabase('a sign-in with a code', (database) => {
+  let tandem: TotpTandem;
+  let person: Person;
+  let app: App;
+  let browser: HttpBrowser;
+  const { verifier, challenge } = pkce();
+  before(async () => {
+    tandem = await startWithTotp(database);
+  });
+  beforeEach(async () => {
+    person = await tandem.registerAccount();
+    app = await tandem.addApp(person.accountId);
+    browser = createHttpBrowser({ now: tandem.clock });
+  });
+  afterEach(() => assert.deepEqual(tandem.errors, []));
+  after(() => tandem.close());
+
+  const url = (parameters: Record<string, string> = {}) => authorizationUrl(tandem, { client_id: 'house', code_challenge: challenge, ...parameters });
+  const halfSignedIn = async (parameters?: Record<string, string>) => typePassword(browser, await browser.get(url(parameters)), person);
+  const signIn = async (parameters?: Record<string, string>) => typeCode(browser, await halfSignedIn(parameters), app.code());
+
+  async function idToken(page: Page | URLSearchParams) {
+    const answer = page instanceof URLSearchParams ? page : answerOf(page);
+    const form = { grant_type: 'authorization_code', code: answer.get('code') ?? '', redirect_uri: CALLBACK, code_verifier: verifier };
+    return payloadOf((await tokenRequest(tandem, 'house', form)).json['id_token']);
+  }
+
+  /** A phone of the person, and the computer beside it. */
+  async function addPhone(userVerifying: boolean): Promise<VirtualPhone> {
+    const desktop = createDesktop(tandem);
+    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying });
+    const page = await desktop.browser.get(tandem.url('/account/devices/add'));
+    const back = await typeCode(desktop.browser, await typePassword(desktop.browser, page, person), app.code());
+    assert.equal(new URL(back.url).pathname, '/account/devices/add', back.text);
+    const { link, confirm } = await desktop.addPhone();
+    await confirm((await phone.enrol(link)).confirmCode);
+    await tandem.knex('tandem_devices').update({ capped_until: null });
+    return phone;
+  }
+
+  async function approve(phone: VirtualPhone, parameters: Record<string, string> = {}, desktop = createDesktop(tandem)) {
+    const waiting = await desktop.wait({ client_id: 'house', scope: 'openid', code_challenge: challenge, ...parameters });
+    const decided = await phone.approve(await waiting.frame());
+    if (decided.confirmCode !== undefined) await waiting.confirm(decided.confirmCode);
+    return waiting;
+  }
+
+  describe('of the account’s own rule', () => {
+    it('follows the password, always, and says so in the ID token', async () => {
+      const before = Math.floor(tandem.clock() / 1000);
+      const page = await halfSignedIn();
+      assert.match(page.title, /One more step/);
+      assert.ok(!page.forms.some(({ action }) => action.endsWith('/password')));
+      assert.ok(!page.forms.some(({ action }) => action.endsWith('/continue')));
+      const claims = await idToken(await typeCode(browser, page, app.code()));
+      assert.equal(claims['acr'], LEVEL_2);
+      assert.deepEqual(claims['amr'], ['pwd', 'otp', 'mfa']);
+      assert.ok((claims['auth_time'] as number) >= before + 30, 'the sign-in is as of the code');
+    });
+
+    it('takes the code of an independent generator', async function () {
+      if (!hasOathtool) this.skip();
+      const page = await halfSignedIn();
+      tandem.clock.advance(60_000);
+      const code = await oathtool(app.secret, Math.floor(tandem.clock() / 1000));
+      const claims = await idToken(await typeCode(browser, page, `${code.slice(0, 3)} ${code.slice(3)}`));
+      assert.equal(claims['acr'], LEVEL_2);
+    });
+
+    it('holds for the session, and is not asked again in it', async () => {
+      await signIn();
+      const silent = await browser.get(url({ prompt: 'none' }));
+      assert.deepEqual((await idToken(silent))['amr'], ['pwd', 'otp', 'mfa']);
+    });
+
+    it('is not asked of accounts without an authenticator', async () => {
+      const other = await tandem.registerAccount();
+      const claims = await idToken(await typePassword(browser, await browser.get(url()), other));
+      assert.deepEqual([claims['acr'], claims['amr']], ['urn:tandem:acr:1', ['pwd']]);
+    });
+
+    it('is satisfied by a phone, be it by its presence key', async () => {
+      const phone = await addPhone(false);
+      const claims = await idToken(await (await approve(phone)).redeem());
+      assert.deepEqual([claims['acr'], claims['amr']], ['urn:tandem:acr:1:qr', ['swk', 'user', 'mca']]);
+    });
+
+    it('is satisfied by a phone in place of the code, after the password', async () => {
+      const phone = await addPhone(false);
+      const desktop = createDesktop(tandem);
+      const page = await typePassword(desktop.browser, await desktop.browser.get(url()), person);
+      assert.ok(asksForCode(page));
+      const claims = await idToken(await (await approve(phone, {}, desktop)).redeem());
+      assert.deepEqual([claims['acr'], claims['amr']], ['urn:tandem:acr:1:qr', ['swk', 'user', 'mca']]);
+    });
+
+    it('cannot be passed by as voluntary', async () => {
+      const page = await halfSignedIn();
+      const base = page.forms.find(({ action }) => action.endsWith('/totp'))!.action.replace(/\/totp$/, '');
+      const csrf = page.forms[0]!.fields.find(([name]) => name === 'csrf')![1];
+      assert.equal((await browser.post(`${base}/continue`, { csrf })).status, 409);
+      assert.equal((await browser.post(`${base}/consent`, { csrf })).status, 409);
+    });
+
+    it('can be cancelled, as denied access', async () => {
+      const answer = answerOf(await browser.submit(await halfSignedIn(), '/abort'));
+      assert.equal(answer.get('error'), 'access_denied');
+    });
+  });
+
+  describe('that is half done', () => {
+    it('is an error to a silent request', async () => {
+      await halfSignedIn();
+      assert.equal(answerOf(await browser.get(url({ prompt: 'none' }))).get('error'), 'interaction_required');
+    });
+
+    it('yields no code, wherever its way back is visited', async () => {
+      const page = await halfSignedIn();
+      const uid = new URL(page.url).pathname.split('/')[2]!;
+      const early = await browser.get(tandem.url(`/auth/${uid}`));
+      assert.ok(asksForCode(early), `${early.url} ${early.text.slice(0, 200)}`);
+      assert.ok(asksForCode(await browser.get(url())));
+      const claims = await idToken(await typeCode(browser, await browser.get(early.url), app.code()));
+      assert.equal(claims['acr'], LEVEL_2);
+    });
+
+    it('is no sign-in to the account pages', async () => {
+      await halfSignedIn();
+      for (const path of ['/account', '/account/password', '/account/devices']) {
+        const page = await browser.get(tandem.url(path));
+        assert.ok(asksForCode(page), `${path}: ${page.url}`);
+      }
+      const script = await browser.send('GET', tandem.url('/account/devices/enrolments/none/status'));
+      assert.equal(script.status, 404);
+      const refused = await browser.get(tandem.url('/account'));
+      const [{ fields }] = refused.forms as [(typeof refused.forms)[number]];
+      const csrf = fields.find(([name]) => name === 'csrf')![1];
+      const post = await browser.post(tandem.url('/account/profile'), { csrf, name: 'Mallory' }, { follow: false });
+      assert.equal(post.status, 303);
+      assert.ok(String(post.headers.location).includes('/auth?'));
+      const home = await typeCode(browser, refused, app.code());
+      assert.equal(new URL(home.url).pathname, '/account');
+      assert.doesNotMatch(home.body, /Mallory/);
+    });
+
+    it('does not make the browser a known one', async () => {
+      const known = async () => (await browser.cookies.header(new URL(tandem.issuer)) ?? '').includes('tandem-known=');
+      const page = await halfSignedIn();
+      assert.equal(await known(), false);
+      await typeCode(browser, page, app.code());
+      assert.equal(await known(), true);
+    });
+  });
+
+  describe('refuses', () => {
+    it('a wrong code, on the page that asks, with the tries that are left', async () => {
+      const page = await typeCode(browser, await halfSignedIn(), app.wrongCode());
+      assert.equal(page.status, 422);
+      assert.match(page.text, /Tries left: 4\./);
+      assert.match(page.body, /aria-invalid="true"/);
+      assert.equal((await idToken(await typeCode(browser, page, app.code())))['acr'], LEVEL_2);
+    });
+
+    it('what is no code', async () => {
+      const page = await typeCode(browser, await halfSignedIn(), 'abc');
+      assert.equal(page.status, 422);
+      assert.match(page.text, /six digits/);
+      const again = await typeCode(browser, page, app.wrongCode());
+      assert.match(again.text, /Tries left: 4\./, 'it was no try');
+    });
+
+    it('a code of another account', async () => {
+      const other = await tandem.addApp((await tandem.registerAccount()).accountId);
+      const page = await typeCode(browser, await halfSignedIn(), other.code());
+      assert.equal(page.status, 422);
+    });
+
+    it('a code that was used', async () => {
+      const page = await halfSignedIn();
+      const code = app.code();
+      await typeCode(browser, page, code);
+      const second = createHttpBrowser({ now: tandem.clock });
+      const half = await typePassword(second, await second.get(url()), person);
+      assert.equal((await typeCode(second, half, code)).status, 422);
+    });
+
+    it('a form that is not of its page', async () => {
+      const page = await halfSignedIn();
+      const { action } = page.forms.find((form) => form.action.endsWith('/totp'))!;
+      const code = app.code();
+      assert.equal((await browser.post(action, { csrf: 'forged', code })).status, 403);
+      assert.equal((await browser.post(action, { code })).status, 403);
+      const { fields } = page.forms.find((form) => form.action.endsWith('/totp'))!;
+      const csrf = fields.find(([name]) => name === 'csrf')![1];
+      assert.equal((await browser.post(action, { csrf, code }, { headers: { origin: 'https://evil.example' } })).status, 403);
+      assert.equal((await createHttpBrowser().post(action, { csrf, code })).status, 403);
+      assert.ok(answerOf(await browser.post(action, { csrf, code })).get('code'));
+    });
+
+    it('a code before the password', async () => {
+      const page = await browser.get(url());
+      const [{ action, fields }] = page.forms as [(typeof page.forms)[number]];
+      const csrf = fields.find(([name]) => name === 'csrf')![1];
+      assert.equal((await browser.post(action.replace(/[^/]+$/, 'totp'), { csrf, code: app.code() })).status, 409);
+    });
+
+    it('too many wrong codes, for a while, and says for how long', async () => {
+      let page = await halfSignedIn();
+      for (let miss = 1; miss <= 5; miss += 1) page = await typeCode(browser, page, app.wrongCode());
+      assert.equal(page.status, 422);
+      assert.match(page.text, /Too many wrong codes\. You can try the next one in \d+ s\./);
+      assert.equal(page.headers['retry-after'], '30');
+      tandem.clock.advance(10_000);
+      const right = await typeCode(browser, page, app.wrongCode());
+      assert.equal(right.status, 429);
+      const shown = await browser.get(page.url.replace(/\/totp$/, ''));
+      assert.match(shown.text, /in (19|20) s\./);
+      assert.equal((await idToken(await typeCode(browser, shown, app.code())))['acr'], LEVEL_2);
+    });
+
+    it('every code of a factor that is off, and names the way on', async () => {
+      await switchOff(person.accountId);
+      const page = await halfSignedIn();
+      assert.equal(page.status, 200);
+      assert.ok(!asksForCode(page));
+      assert.match(page.text, /takes none any more.*phone or a recovery code/);
+      const base = page.url.replace(/\/$/, '');
+      const csrf = page.forms[0]!.fields.find(([name]) => name === 'csrf')![1];
+      const post = await browser.post(`${base}/totp`, { csrf, code: app.code() });
+      assert.equal(post.status, 423);
+      assert.match(post.text, /takes none any more/);
+    });
+  });
+
+  /** As after a hundred misses in a row. */
+  async function switchOff(accountId: string) {
+    await tandem.knex('tandem_totp_accounts').where({ account_id: accountId }).update({ misses: 100 });
+  }
+  async function block(accountId: string) {
+    await tandem.knex('tandem_totp_accounts').where({ account_id: accountId }).update({ misses: 20, next_try_at: tandem.clock() + 3_600_000 });
+  }
+
+  for (const [title, stop] of [['off', switchOff], ['blocked', block]] as const) {
+    describe(`by phone, while codes are ${title},`, () => {
+      it('goes on with the presence key, at 1:qr', async () => {
+        const phone = await addPhone(false);
+        await stop(person.accountId);
+        assert.equal((await idToken(await (await approve(phone)).redeem()))['acr'], 'urn:tandem:acr:1:qr');
+      });
+
+      it('goes on with the user-verifying key, at 2:qr, also after the password', async () => {
+        const phone = await addPhone(true);
+        await stop(person.accountId);
+        assert.equal((await idToken(await (await approve(phone, { claims: essential(LEVEL_2) })).redeem()))['acr'], LEVEL_2);
+        const desktop = createDesktop(tandem);
+        await typePassword(desktop.browser, await desktop.browser.get(url()), person);
+        const claims = await idToken(await (await approve(phone, { claims: essential('urn:tandem:acr:2:qr') }, desktop)).redeem());
+        assert.deepEqual([claims['acr'], claims['amr']], ['urn:tandem:acr:2:qr', ['swk', 'user', 'mca', 'mfa']]);
+      });
+    });
+  }
+
+  describe('twice at once', () => {
+    it('in two tabs takes a code in each', async () => {
+      const first = await halfSignedIn();
+      const second = await browser.get(url({ state: 'second' }));
+      assert.ok((await idToken(await typeCode(browser, first, app.code())))['sub']);
+      const claims = await idToken(await typeCode(browser, second, app.code()));
+      assert.deepEqual([claims['acr'], claims['amr']], [LEVEL_2, ['pwd', 'otp', 'mfa']]);
+    });
+
+    it('by a form sent twice, is one sign-in and a clear refusal', async () => {
+      const page = await halfSignedIn();
+      const code = app.code();
+      const answers = await Promise.all([1, 2].map(() => browser.submit(page, '/totp', { code }, { follow: false })));
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [303, 422]);
+      const resumed = await browser.get(String(answers.find(({ status }) => status === 303)!.headers.location));
+      assert.equal((await idToken(resumed))['acr'], LEVEL_2);
+      const late = await browser.submit(page, '/totp', { code: app.code() });
+      assert.equal(late.status, 410);
+    });
+
+    it('is over once somebody else has signed in', async () => {
+      const page = await halfSignedIn();
+      const other = await tandem.registerAccount();
+      const fresh = await browser.get(url({ prompt: 'login' }));
+      const switched = await typePassword(browser, fresh, other);
+      const end = switched.forms.find(({ action }) => action.includes('/session/end'));
+      if (end) await browser.submit(switched, '/session/end');
+      const late = await typeCode(browser, page, app.code());
+      assert.equal(late.status, 410, late.text);
+      assert.equal(answerOf(await browser.get(url({ prompt: 'none' }))).get('error'), null);
+    });
+
+    it('is over once the person has signed out', async () => {
+      const page = await halfSignedIn();
+      await browser.submit(await browser.get(tandem.url('/session/end')), 'op.logoutForm', { logout: 'yes' });
+      assert.equal((await typeCode(browser, page, app.code())).status, 410);
+    });
+  });
+});
