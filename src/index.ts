@@ -9,6 +9,7 @@ export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';
 export { AppError, type ErrorCode } from './errors.ts';
 export type { SecondFactorReset } from './recovery/reset.ts';
+export type { Notice, NoticeData, NoticeKind, NoticesOptions } from './notices/notices.ts';
 export type { AuditService } from './audit/audit.ts';
 export type { KeysOptions, KeysService } from './keys/service.ts';
 export type { Clock } from './lib/clock.ts';

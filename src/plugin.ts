@@ -28,6 +28,7 @@ import { createKeyRing } from './lib/key-ring.ts';
 import { createLimits } from './lib/limits.ts';
 import { silentLog, type Log } from './lib/log.ts';
 import type { Theme } from './lib/views/views.ts';
+import { createNotices, type NoticesOptions } from './notices/notices.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
 import { createOidc } from './oidc/oidc.ts';
@@ -65,6 +66,8 @@ export interface TandemOptions {
   /** Where the phone web app lives, if not on the issuer's origin. */
   readonly phone?: { readonly origin?: string };
   readonly keys?: KeysOptions;
+  /** Where notices to accounts about their security go: by SMTP, into a folder (default: `data/mail`), or to you. */
+  readonly notices?: NoticesOptions;
   readonly audit?: {
     /** Days for which the audit log is kept; for ever unless given. Older events are swept. */
     readonly keepDays?: number;
@@ -130,7 +133,7 @@ export interface Tandem {
 const SWEEP_EVERY = 60_000;
 const DAY = 24 * 3_600_000;
 
-const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'level', 'clock', 'log', 'theme', 'phone', 'keys', 'audit'];
+const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'level', 'clock', 'log', 'theme', 'phone', 'keys', 'notices', 'audit'];
 
 /**
  * Adds Tandem to an oidc-provider.
@@ -234,6 +237,8 @@ export function tandem(options: TandemOptions): Tandem {
   });
   recovery?.routes(router, oidc.interactions);
 
+  const notices = createNotices(context, { options: options.notices, accounts: recoveryAccounts, views: http.views, home: home ?? '/account' });
+
   if (qrFeature) {
     const { accounts: hostAccounts, ...qrOptions } = qrFeature.options;
     const directory = directoryFor('qr', hostAccounts);
@@ -307,6 +312,10 @@ export function tandem(options: TandemOptions): Tandem {
     if (found === undefined) throw new AppError('not_found', 'there is no such account');
     return found;
   }
+
+  // Last to sweep, as a mail server may take its time, and first to close, while there is a database.
+  sweepers.push(() => notices.sweep());
+  closers.push(() => notices.close());
 
   async function refreshKeys(): Promise<boolean> {
     if ((await keys.ensure()) === keySet?.version) return false;

@@ -30,6 +30,6 @@ declare module '../lib/events.ts' {
      * From now on every call of the device is refused. `lost` also ends the sessions and grants that it made. Where the account ended it,
      * `proven` tells whether the sign-in had proven as much as adding a phone takes.
      */
-    'device.revoked': { deviceId: string; reason: RevocationReason; by: RevokedBy; proven?: boolean };
+    'device.revoked': { deviceId: string; reason: RevocationReason; by: RevokedBy; name?: string; proven?: boolean };
   }
 }

@@ -41,14 +41,14 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
   /** Revokes in `tx`; false when it was revoked before. `proven` where the account does it: by a sign-in that could also add a phone. */
   async function revoke(
     tx: Transaction,
-    device: Pick<Device, 'id' | 'accountId'>,
+    device: Pick<Device, 'id' | 'accountId'> & Partial<Pick<Device, 'name'>>,
     reason: RevocationReason,
     by: RevokedBy,
     address?: string,
     proven?: boolean,
   ) {
     if (!(await store.revoke(device.id, reason === 'lost' && proven === false ? 'lost-unproven' : reason, tx))) return false;
-    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(proven !== undefined && { proven }) });
+    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(device.name !== undefined && { name: device.name }), ...(proven !== undefined && { proven }) });
     return true;
   }
 

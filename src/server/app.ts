@@ -39,6 +39,7 @@ export async function openTandem(config: Config, { issuer, log }: { issuer: stri
     log,
     theme: config.theme.logo ? { name: config.theme.name, logo: config.theme.logo } : { name: config.theme.name },
     ...(config.phoneOrigin && { phone: { origin: config.phoneOrigin } }),
+    notices: { ...(config.mail.smtpUrl ? { smtp: config.mail.smtpUrl } : { folder: config.mail.folder }), ...(config.mail.from && { from: config.mail.from }) },
     ...(config.auditDays !== undefined && { audit: { keepDays: config.auditDays } }),
   });
 

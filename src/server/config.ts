@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** A setting that cannot be used; `message` is one line that names the variable and the mend. */
@@ -19,6 +19,12 @@ const origin = z
     (text) => text.startsWith('https:') || LOOPBACK.has(new URL(text).hostname),
     'must begin with https:// (plain http is for localhost alone: put a proxy in front, or give TLS_CERT and TLS_KEY)',
   );
+const smtpUrl = z
+  .string()
+  .refine((text) => /^smtps?:\/\/./.test(text) && URL.canParse(text) && new URL(text).hostname !== '', 'must be a URL such as smtps://user:password@mail.example.com:465');
+const mailFrom = z
+  .string()
+  .refine((text) => /^([^<>"\p{C}]{0,100} )?<[^\s@<>,;:"\p{C}]+@[^\s@<>,;:"\p{C}]+>$|^[^\s@<>,;:"\p{C}]+@[^\s@<>,;:"\p{C}]+$/u.test(text), 'must be one sender, such as Tandem <no-reply@id.example.com>');
 const encryptionKeys = z
   .string()
   .transform((text) => text.split(',').map((key) => key.trim()))
@@ -44,6 +50,9 @@ export const SETTINGS = {
   LOG_LEVEL: { schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }), default: 'info', about: 'The least severe messages that are logged' },
   LEVEL: { schema: z.enum(['1', '2'], { error: 'must be 1 or 2' }), default: '1', about: 'The level at which everybody signs in; 2 for two factors, always' },
   AUDIT_DAYS: { schema: days, default: '', about: 'For how many days the audit log is kept; for ever unless given' },
+  SMTP_URL: { schema: smtpUrl, default: '', about: 'The mail server for notices to accounts, such as `smtps://user:password@mail.example.com:465`. Plain smtp:// demands STARTTLS unless it is this host' },
+  MAIL_FROM: { schema: mailFrom, default: 'no-reply@ the issuer’s host', about: 'The sender of notices, such as `Tandem <no-reply@id.example.com>`' },
+  MAIL_FOLDER: { schema: path, default: 'mail beside an SQLite file, else ./data/mail', about: 'Folder in which notices are written as .eml files where there is no SMTP_URL' },
   DEMO: { schema: flag, default: 'true; false in production', about: 'Starts the demo relying site, with a demo account' },
   DEMO_PORT: { schema: port, default: 'PORT + 1', about: 'Port of the demo relying site' },
   PHONE_ORIGIN: { schema: origin, default: '', about: 'Origin on which the phone web app is served, where that is another than the issuer’s' },
@@ -73,6 +82,13 @@ export interface Config {
   readonly level: 1 | 2;
   /** Undefined where the audit log is kept for ever. */
   readonly auditDays: number | undefined;
+  readonly mail: {
+    /** With the password in it: never logged. */
+    readonly smtpUrl: string | undefined;
+    /** Undefined where it follows from the issuer. */
+    readonly from: string | undefined;
+    readonly folder: string;
+  };
   readonly demo: { readonly port: number } | undefined;
   readonly phoneOrigin: string | undefined;
   readonly clientsFile: string | undefined;
@@ -117,6 +133,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: given('LOG_LEVEL') ?? 'info',
     level: given('LEVEL') === '2' ? 2 : 1,
     auditDays: given('AUDIT_DAYS'),
+    mail: { smtpUrl: given('SMTP_URL'), from: given('MAIL_FROM'), folder: resolve(given('MAIL_FOLDER') ?? join(folderOf(databaseUrl) ?? 'data', 'mail')) },
     demo: (given('DEMO') ?? !production) ? { port: given('DEMO_PORT') ?? nextPort(listenPort) } : undefined,
     phoneOrigin: originOf(given('PHONE_ORIGIN')),
     clientsFile: given('CLIENTS_FILE'),

@@ -34,7 +34,7 @@ export async function startForeign(database: TestDatabase, { mount = '', options
   const issuer = origin + mount;
   const clock = createTestClock();
   const find = (accountId: string) => Promise.resolve(PEOPLE[accountId] ? { accountId, label: `${accountId}@host`, name: PEOPLE[accountId] } : undefined);
-  const t = tandem({ db: knex, issuer, secrets: { encryption: [newEncryptionKey()] }, features: [qr({ accounts: { find } })], clock, ...options });
+  const t = tandem({ db: knex, issuer, secrets: { encryption: [newEncryptionKey()] }, features: [qr({ accounts: { find } })], clock, notices: { send() {} }, ...options });
   await t.migrate();
   const provider = new Provider(issuer, t.configure(foreignConfiguration()));
   provider.use(ownSignIn(provider, issuer));

@@ -64,6 +64,7 @@ export async function startQr(database: Pick<TestDatabase, 'name' | 'url'>, opti
       secrets: { encryption },
       features: [accounts({ hashing: { memoryCost: 1024, timeCost: 1, parallelism: 1 } }), qr({ startsPerMinute: 100_000, ...options })],
       clock,
+      notices: { send() {} },
       log: { debug() {}, info() {}, warn: (fields) => void errors.push(fields), error: (fields) => void errors.push(fields) },
     });
     await t.migrate();

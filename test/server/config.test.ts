@@ -15,6 +15,7 @@ describe('server/config', () => {
     assert.equal(config.databaseUrl, 'sqlite:./data/tandem.sqlite');
     assert.equal(config.dataFolder, resolve('data'));
     assert.deepEqual(config.demo, { port: 3001 });
+    assert.deepEqual(config.mail, { smtpUrl: undefined, from: undefined, folder: resolve('data/mail') });
     assert.equal(config.trustedProxies, 0);
     assert.equal(config.level, 1);
   });
@@ -24,12 +25,12 @@ describe('server/config', () => {
     const config = readConfig({
       ...production, ENCRYPTION_KEY: `${key}, ${older}`, PORT: '8443', HOST: '::', TRUST_PROXY: '2', DEMO: 'yes', DEMO_PORT: '9000',
       DATABASE_URL: 'postgres://tandem@db/tandem', TLS_CERT: 'c.pem', TLS_KEY: 'k.pem', LOG_LEVEL: 'warn',
-      LEVEL: '2', AUDIT_DAYS: '400', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
+      LEVEL: '2', AUDIT_DAYS: '400', SMTP_URL: 'smtps://tandem:pw@mail.example.com', MAIL_FROM: 'ACME <id@example.com>', MAIL_FOLDER: '/var/mail/acme', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
     });
     assert.deepEqual(config, {
       production: true, issuer: 'https://id.example.com', port: 8443, host: '::', databaseUrl: 'postgres://tandem@db/tandem',
       encryptionKeys: [key, older], dataFolder: resolve('data'), trustedProxies: 2, tls: { cert: 'c.pem', key: 'k.pem' }, logLevel: 'warn',
-      level: 2, auditDays: 400, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
+      level: 2, auditDays: 400, mail: { smtpUrl: 'smtps://tandem:pw@mail.example.com', from: 'ACME <id@example.com>', folder: '/var/mail/acme' }, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
       theme: { name: 'ACME', logo: 'https://cdn.example.com/l.svg' },
     });
   });
@@ -41,6 +42,7 @@ describe('server/config', () => {
     assert.equal(readConfig({ ISSUER: 'https://id.example.com/' }).issuer, 'https://id.example.com');
     assert.equal(readConfig({ DATABASE_URL: 'sqlite::memory:' }).dataFolder, undefined);
     assert.equal(readConfig({ DATABASE_URL: 'sqlite:///var/lib/tandem/t.sqlite' }).dataFolder, '/var/lib/tandem');
+    assert.equal(readConfig({ DATABASE_URL: 'sqlite:///var/lib/tandem/t.sqlite' }).mail.folder, '/var/lib/tandem/mail');
   });
 
   const bad: Array<[variable: keyof typeof SETTINGS, values: string[]]> = [
@@ -52,6 +54,8 @@ describe('server/config', () => {
     ['TRUST_PROXY', ['10.0.0.1', '-1', '1.5', 'yes']],
     ['LOG_LEVEL', ['verbose']],
     ['LEVEL', ['0', '3', 'two', '2:qr']],
+    ['SMTP_URL', ['mail.acme.test', 'http://mail.acme.test', 'smtp://', 'smtps://user:hunter2@']],
+    ['MAIL_FROM', ['Tandem', 'no-reply@', 'a@example.com, b@example.com', 'Tandem <a@example.com>\nBcc: b@example.com', 'a b@example.com']],
     ['AUDIT_DAYS', ['0', '-1', '1.5', 'always', '123456']],
     ['DEMO', ['maybe']],
     ['DEMO_PORT', ['99999']],
@@ -65,7 +69,7 @@ describe('server/config', () => {
         assert.throws(() => readConfig({ [variable]: value }), (error) => {
           assert.ok(error instanceof ConfigError);
           assert.match(error.message, new RegExp(`^${variable}: .{10,}$`));
-          if (variable === 'ENCRYPTION_KEY') assert.ok(!error.message.includes(value));
+          if (['ENCRYPTION_KEY', 'SMTP_URL'].includes(variable)) assert.ok(!error.message.includes(value));
           return true;
         });
       });

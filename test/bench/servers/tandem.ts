@@ -18,7 +18,7 @@ await serve(async (address) => {
 
   const db = openDatabase(BENCH_DATABASE);
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object, message: string) => console.error('error:', message, fields) };
-  const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr(), totp()] });
+  const t = tandem({ db, issuer, clock, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts(), qr(), totp()], notices: { send() {} } });
   await t.migrate();
   // Without it a password would need a consent page too, and the phone would win by less work.
   const clients = SHARED.clients.map((client) => ({ ...client, tandem_consent: 'implicit' }));
