@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHmac, createPublicKey, randomUUID } from 'node:crypto';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { createHmac, createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 import { onEachDatabase } from '../support/databases.ts';
 import type { TestTandem } from '../support/tandem.ts';
 import { payloadOf, tokenRequest, type Person } from '../oidc/helpers.ts';
@@ -86,7 +86,6 @@ onEachDatabase('attacks on a guarded API', (database) => {
 
         it('a proof for another method, URL, server, token or time, and none at all', async () => {
           const now = Math.floor(tandem.clock() / 1000);
-          const { d: _, ...publicJwk } = { d: '', ...holder.jwk };
           const proofs: Record<string, string | undefined> = {
             'no proof': undefined,
             'another method': await holder.proof('POST', url(), token),
@@ -104,7 +103,7 @@ onEachDatabase('attacks on a guarded API', (database) => {
             'a private key': await holder.proof('GET', url(), token, { header: { jwk: await exportJWK(holder.privateKey) } }),
             'no key': await holder.proof('GET', url(), token, { header: { jwk: undefined } }),
             'rubbish': 'x.y.z',
-            'no algorithm': `${encode({ alg: 'none', typ: 'dpop+jwt', jwk: publicJwk })}.${encode({ jti: '1', htm: 'GET', htu: url(), iat: now })}.`,
+            'no algorithm': `${encode({ alg: 'none', typ: 'dpop+jwt', jwk: holder.jwk })}.${encode({ jti: '1', htm: 'GET', htu: url(), iat: now })}.`,
           };
           for (const [what, proof] of Object.entries(proofs)) {
             const answer = await send(proof);
@@ -229,10 +228,8 @@ onEachDatabase('attacks on a guarded API', (database) => {
         });
 
         it('an extension that must be understood', async () => {
-          const { privateKey } = await generateKeyPair('ES256');
-          const [header, payload] = [encode({ ...headerOf(genuine), crit: ['b64'], b64: false }), genuine.split('.')[1]];
-          assert.ok(privateKey);
-          refused(await api.call('/', `${header}.${payload}.${genuine.split('.')[2]}`));
+          const [, payload, signature] = genuine.split('.');
+          refused(await api.call('/', `${encode({ ...headerOf(genuine), crit: ['b64'], b64: false })}.${payload}.${signature}`));
         });
 
         it('the token of another provider that has clients and resources of the same names', async () => {
@@ -247,10 +244,8 @@ onEachDatabase('attacks on a guarded API', (database) => {
     }
 
     it('what the provider’s own keys have signed for other ends', async () => {
-      const { generateKeyPairSync } = await import('node:crypto');
       const jwk = { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }), kid: 'own', alg: 'ES256', use: 'sig' } as const;
       const hosted = await startProvider(database, { configuration: { jwks: { keys: [jwk] } as never } });
-      const { importJWK } = await import('jose');
       const key = await importJWK(jwk as never, 'ES256');
       const now = Math.floor(hosted.clock() / 1000);
       const claims = { iss: hosted.issuer, aud: RESOURCES.jwt, sub: 'service', client_id: 'service', iat: now, exp: now + 60, jti: randomUUID() };

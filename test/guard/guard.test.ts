@@ -113,7 +113,7 @@ onEachDatabase('a guarded API', (database) => {
       it('takes a token that is bound to a key, with the proof of a stock client', async () => {
         const holder = await createHolder(tandem.clock);
         const token = await boundToken(tandem, holder, resource);
-        const stock = oauth.DPoP({ client_id: 'service' }, { privateKey: holder.privateKey, publicKey: await publicKeyOf(holder.jwk) });
+        const stock = oauth.DPoP({}, holder.keys);
         const response = await oauth.protectedResourceRequest(token, 'GET', new URL(`${api.origin}/notes?page=2`), undefined, null, { DPoP: stock, [oauth.allowInsecureRequests]: true });
         assert.equal(response.status, 200);
         assert.equal(((await response.json()) as { clientId: string }).clientId, 'service');
@@ -171,7 +171,7 @@ onEachDatabase('a guarded API', (database) => {
   it('keeps a host’s own claims, but none that the protocol reserves', async () => {
     const warned: object[] = [];
     const hosted = await startProvider(database, {
-      configuration: { extraTokenClaims: async (_ctx, { kind }) => ({ tenant: 'acme', kind, sub: 'admin', acr: 'urn:tandem:acr:2:qr', amr: ['hwk'], auth_time: 1, aud: 'x', cnf: {}, client_id: 'other' }) },
+      configuration: { extraTokenClaims: async (_ctx, { kind }): Promise<Record<string, unknown>> => ({ tenant: 'acme', kind, sub: 'admin', acr: 'urn:tandem:acr:2:qr', amr: ['hwk'], auth_time: 1, aud: 'x', cnf: {}, client_id: 'other' }) },
       tandem: { log: { debug() {}, info() {}, warn: (fields) => void warned.push(fields), error() {} } },
     });
     try {
@@ -192,7 +192,3 @@ onEachDatabase('a guarded API', (database) => {
     }
   });
 });
-
-async function publicKeyOf(jwk: object): Promise<CryptoKey> {
-  return crypto.subtle.importKey('jwk', { ...jwk } as JsonWebKey, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['verify']);
-}

@@ -146,6 +146,7 @@ export async function createHolder(clock: () => number) {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const jwk = (await exportJWK(publicKey)) as JWK;
   return {
+    keys: { privateKey, publicKey },
     privateKey,
     jwk,
     thumbprint: await calculateJwkThumbprint(jwk),
