@@ -55,13 +55,13 @@ export function clientsOf(issuer: string): ClientMetadata[] {
 export const basic = (id: string, secret = secretOf(id)) => `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
 
 /** Starts a provider with the two-call API, and what an old service would call it with. */
-export async function startTwoCall(database: Pick<TestDatabase, 'open'>, options: TestTandemOptions & { totp?: TotpOptions; bare?: boolean } = {}): Promise<TwoCallHarness> {
-  const { totp: totpOptions, bare = false, ...rest } = options;
+export async function startTwoCall(database: Pick<TestDatabase, 'open'>, options: TestTandemOptions & { totp?: TotpOptions; bare?: boolean; more?: (issuer: string) => ClientMetadata[] } = {}): Promise<TwoCallHarness> {
+  const { totp: totpOptions, bare = false, more = () => [], ...rest } = options;
   const tandem = await startTandem(database, {
     features: [accounts({ hashing: { memoryCost: 1024, timeCost: 1, parallelism: 1 } }), qr(), totp(totpOptions)],
     ...rest,
     // `bare`: none that wants keys, of a provider that has few.
-    clients: (issuer) => (bare ? clientsOf(issuer).filter(({ client_id: id }) => id === 'other').map((client) => ({ ...client, client_id: 'legacy', client_secret: secretOf('legacy'), id_token_signed_response_alg: 'ES256' as const })) : [...Object.values(TEST_CLIENTS), ...clientsOf(issuer)]),
+    clients: (issuer) => (bare ? clientsOf(issuer).filter(({ client_id: id }) => id === 'other').map((client) => ({ ...client, client_id: 'legacy', client_secret: secretOf('legacy'), id_token_signed_response_alg: 'ES256' as const })) : [...Object.values(TEST_CLIENTS), ...clientsOf(issuer), ...more(issuer)]),
   });
 
   function send(path: string, fields: Fields, as: As, headers: Record<string, string> = {}) {
