@@ -31,6 +31,7 @@ import type { Theme } from './lib/views/views.ts';
 import { createNotices, type NoticesOptions } from './notices/notices.ts';
 import { createAdapter } from './oidc/adapter.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
+import { ACR } from './oidc/acr.ts';
 import { createOidc } from './oidc/oidc.ts';
 import { checkResources, type Resource, type Resources } from './oidc/configuration/resources.ts';
 import type { SecondFactors, SignInMethod } from './oidc/sign-in.ts';
@@ -173,7 +174,11 @@ export function tandem(options: TandemOptions): Tandem {
   const accounts = accountsFeature && createAccounts(context, accountsFeature.options);
   let devices: ReturnType<typeof createDevices> | undefined;
   let totp: TotpRoom | undefined;
-  const secondFactors: SecondFactors = { required: async (accountId, tx) => (await totp?.service.required(accountId, tx)) ?? false };
+  const secondFactors: SecondFactors = {
+    required: async (accountId, tx) => (await totp?.service.required(accountId, tx)) ?? false,
+    // Where codes are on, an authenticator is added in the middle of a sign-in; a phone is not.
+    attainable: async (accountId) => totpFeature !== undefined || (await devices?.service.reach(accountId)) === ACR.twoQr,
+  };
   // The rooms of the factors ask the rule, and the rule asks them.
   const factors = createFactors({
     phones: async (accountId, tx) => devices?.service.reach(accountId, tx),
@@ -243,10 +248,10 @@ export function tandem(options: TandemOptions): Tandem {
     const { accounts: hostAccounts, ...qrOptions } = qrFeature.options;
     const directory = directoryFor('qr', hostAccounts);
     const rooms = { accounts: directory, gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: options.phone?.origin };
-    const phones = (devices = createDevices(context, { ...rooms, factors, showFirstCodes: recovery?.showFirstCodes, name: options.theme?.name, home: accounts && '/account' }));
+    const phones = (devices = createDevices(context, { ...rooms, factors, showFirstCodes: recovery?.showFirstCodes, name: options.theme?.name, home: accounts && '/account', others: accounts ? [] : items }));
     const { passkeys } = phones.service;
     const passkey = passkeys && createPasskeySignIn(context, { ...rooms, passkeys, devices: phones.service });
-    const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, below: passkey });
+    const qr = createQr(context, { ...qrOptions, ...rooms, devices: phones.service, secondFactors, below: passkey });
     phones.routes(router);
     items.push(phones.item);
     createPhoneApp(context, { views: http.views, name: options.theme?.name, origin: options.phone?.origin }).routes(router);
@@ -269,6 +274,7 @@ export function tandem(options: TandemOptions): Tandem {
       factors,
       name: options.theme?.name,
       home: accounts && '/account',
+      others: accounts ? [] : items,
       showFirstCodes: recovery?.showFirstCodes,
       verified: async (tx, accountId) => devices?.service.liftCap(accountId, tx),
     }));

@@ -82,6 +82,8 @@ export interface DevicesOptions {
   readonly name?: string | undefined;
   /** The path of the account's own page under the issuer, where it has one. */
   readonly home?: string | undefined;
+  /** What stands below the phones where there is no such page. */
+  readonly others?: readonly AccountItem[] | undefined;
 }
 
 /**
@@ -89,7 +91,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, factors, showFirstCodes, gate, browsers, views, phoneOrigin, name, home }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, factors, showFirstCodes, gate, browsers, views, phoneOrigin, name, home, others = [] }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -147,7 +149,7 @@ export function createDevices(context: Context, { accounts, factors, showFirstCo
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
       phoneRoutes(router, context, { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
-      devicePages(router, context, { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home });
+      devicePages(router, context, { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home, others });
     },
   };
 }

@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Context as KoaContext } from 'koa';
 import qrcode from 'qrcode';
 import * as z from 'zod';
+import type { AccountItem } from '../accounts/items.ts';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../context.ts';
 import type { Factors } from '../factors/factors.ts';
@@ -25,7 +26,7 @@ const ADD = `${LIST}/add`;
 export function devicePages(
   router: Router,
   { issuer, clock }: { issuer: string; clock: Clock },
-  { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home }: {
+  { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home, others }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
     factors: Factors;
@@ -34,6 +35,7 @@ export function devicePages(
     browsers: Browsers;
     views: Views;
     home: string | undefined;
+    others: readonly AccountItem[];
   },
 ): void {
   const to = (ctx: KoaContext, path: string) => {
@@ -90,7 +92,9 @@ export function devicePages(
       capped: device.userVerifying && device.cappedUntil !== undefined ? `${time(device.cappedUntil)} UTC` : undefined,
     }));
     const done = (['added', 'renamed', 'removed', 'lost'] as const).find((each) => each === query.done);
-    views.render(ctx, 'devices/list', { devices: list, done, add: ADD, home }, { title: views.text(ctx, 'devices.title') });
+    const beside = await Promise.all(others.map((item) => item(ctx, signedIn.accountId)));
+    const items = beside.filter(({ path }) => path !== LIST);
+    views.render(ctx, 'devices/list', { devices: list, done, add: ADD, home, items }, { title: views.text(ctx, 'devices.title') });
   });
 
   route(router, { method: 'POST', path: `${LIST}/:id/rename`, kind: 'form', body: z.strictObject({ name: deviceName }) }, async (ctx, { body }) => {

@@ -124,6 +124,8 @@ export function createSignInEnrolment({ issuer, clock, keyRing }: Pick<Context, 
         } catch (error) {
           if (!(error instanceof AppError)) throw error;
           if (error.code === 'expired') return to(ctx, `${base(details)}/authenticator?late=yes`);
+          // The form was sent twice: the next code goes on, or the page says what else may.
+          if (error.code === 'conflict' || error.code === 'access_denied') return to(ctx, base(details));
           const problem = problemOf(error);
           if (!problem) throw error;
           return await showSeed(ctx, details, client, accountId, body.id, { problem, name: body.name });

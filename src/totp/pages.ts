@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context as KoaContext } from 'koa';
 import * as z from 'zod';
+import type { AccountItem } from '../accounts/items.ts';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Factors } from '../factors/factors.ts';
@@ -23,6 +24,7 @@ export interface AuthenticatorPagesRooms {
   readonly gate: SignInGate;
   readonly views: Views;
   readonly home: string | undefined;
+  readonly others: readonly AccountItem[];
   readonly showFirstCodes: ShowFirstCodes | undefined;
 }
 
@@ -35,7 +37,7 @@ const renameBody = z.strictObject({ name: z.string().max(400) });
 export function authenticatorPages(
   router: Router,
   { issuer, clock }: Pick<Context, 'issuer' | 'clock'>,
-  { authenticators, factors, gate, views, home, showFirstCodes }: AuthenticatorPagesRooms,
+  { authenticators, factors, gate, views, home, others, showFirstCodes }: AuthenticatorPagesRooms,
 ): void {
   const to = (ctx: KoaContext, path: string) => {
     ctx.redirect(issuer + path);
@@ -76,7 +78,9 @@ export function authenticatorPages(
     }));
     const { off, blockedUntil } = await authenticators.standing(accountId);
     const blocked = blockedUntil === undefined ? 0 : Math.max(1, Math.ceil((blockedUntil - clock()) / 60_000));
-    const data = { list, off, blocked, done: done ?? '', problem: problem ?? '', full: list.length >= MOST, most: MOST, add: ADD, home };
+    const beside = await Promise.all(others.map((item) => item(ctx, accountId)));
+    const items = beside.filter(({ path }) => path !== LIST);
+    const data = { list, off, blocked, done: done ?? '', problem: problem ?? '', full: list.length >= MOST, most: MOST, add: ADD, home, items };
     views.render(ctx, 'totp/list', data, { status, title: views.text(ctx, 'totp.title') });
   }
 

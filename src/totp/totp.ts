@@ -27,6 +27,8 @@ export interface TotpRooms extends TotpOptions {
   readonly name?: string | undefined;
   /** The path of the account's own page under the issuer, where it has one. */
   readonly home?: string | undefined;
+  /** What stands below the authenticators where there is no such page. */
+  readonly others?: readonly AccountItem[] | undefined;
   /** Called in the transaction of every code that was taken, but an authenticator's first. */
   readonly verified?: ((tx: Transaction, accountId: string) => Promise<void>) | undefined;
   /** Shows the recovery codes that come with a first factor. */
@@ -36,7 +38,7 @@ export interface TotpRooms extends TotpOptions {
 export type TotpRoom = ReturnType<typeof createTotp>;
 
 /** Creates the room of authenticator apps: the service for other rooms, the second step of sign-ins, and the account's pages. */
-export function createTotp(context: Context, { accounts, name, verified, http, gate, factors, home, showSignIn, recovery, showFirstCodes, ...options }: TotpRooms) {
+export function createTotp(context: Context, { accounts, name, verified, http, gate, factors, home, others = [], showSignIn, recovery, showFirstCodes, ...options }: TotpRooms) {
   const { views, browsers } = http;
   const service = createAuthenticators(context, {
     ...options,
@@ -61,7 +63,7 @@ export function createTotp(context: Context, { accounts, name, verified, http, g
     routes(router: Router, interactions: Interactions): void {
       signIn.routes(router, interactions);
       enrolment.routes(router, interactions);
-      authenticatorPages(router, context, { authenticators: service, factors, gate, views, home, showFirstCodes });
+      authenticatorPages(router, context, { authenticators: service, factors, gate, views, home, others, showFirstCodes });
     },
   };
 }
