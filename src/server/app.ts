@@ -34,7 +34,7 @@ export async function openTandem(config: Config, { issuer, log }: { issuer: stri
     db: knex,
     issuer,
     secrets: { encryption },
-    features: [accounts(), qr(), totp()],
+    features: [accounts(), qr(), totp({ insecureUnauthenticatedTwoCallApi: config.openTwoCallApi })],
     level: config.level,
     log,
     theme: config.theme.logo ? { name: config.theme.name, logo: config.theme.logo } : { name: config.theme.name },

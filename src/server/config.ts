@@ -49,6 +49,7 @@ export const SETTINGS = {
   TLS_KEY: { schema: path, default: '', about: 'Path of the PEM private key of TLS_CERT' },
   LOG_LEVEL: { schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }), default: 'info', about: 'The least severe messages that are logged' },
   LEVEL: { schema: z.enum(['1', '2'], { error: 'must be 1 or 2' }), default: '1', about: 'The level at which everybody signs in; 2 for two factors, always' },
+  INSECURE_UNAUTHENTICATED_2FA_API: { schema: flag, default: 'false', about: 'Opens the two-call 2FA API to callers that are no registered clients. Whoever reaches the provider can then try passwords and codes at it, held back by limits alone' },
   AUDIT_DAYS: { schema: days, default: '', about: 'For how many days the audit log is kept; for ever unless given' },
   SMTP_URL: { schema: smtpUrl, default: '', about: 'The mail server for notices to accounts, such as `smtps://user:password@mail.example.com:465`. Plain smtp:// demands STARTTLS unless it is this host' },
   MAIL_FROM: { schema: mailFrom, default: 'no-reply@ the issuer’s host', about: 'The sender of notices, such as `Tandem <no-reply@id.example.com>`' },
@@ -80,6 +81,8 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   /** 2 where everybody signs in with two factors. */
   readonly level: 1 | 2;
+  /** Whether the two-call 2FA API is open to callers that are no clients. */
+  readonly openTwoCallApi: boolean;
   /** Undefined where the audit log is kept for ever. */
   readonly auditDays: number | undefined;
   readonly mail: {
@@ -132,6 +135,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     tls,
     logLevel: given('LOG_LEVEL') ?? 'info',
     level: given('LEVEL') === '2' ? 2 : 1,
+    openTwoCallApi: given('INSECURE_UNAUTHENTICATED_2FA_API') ?? false,
     auditDays: given('AUDIT_DAYS'),
     mail: { smtpUrl: given('SMTP_URL'), from: given('MAIL_FROM'), folder: resolve(given('MAIL_FOLDER') ?? join(folderOf(databaseUrl) ?? 'data', 'mail')) },
     demo: (given('DEMO') ?? !production) ? { port: given('DEMO_PORT') ?? nextPort(listenPort) } : undefined,
@@ -144,7 +148,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 /** The settings as a table for a terminal. */
 export function describeSettings(): string {
   return Object.entries(SETTINGS)
-    .map(([name, { default: fallback, about }]) => `  ${name.padEnd(16)}${about}${fallback ? ` (default: ${fallback})` : ''}`)
+    .map(([name, { default: fallback, about }]) => `  ${name.padEnd(15)} ${about}${fallback ? ` (default: ${fallback})` : ''}`)
     .join('\n');
 }
 

@@ -18,6 +18,7 @@ describe('server/config', () => {
     assert.deepEqual(config.mail, { smtpUrl: undefined, from: undefined, folder: resolve('data/mail') });
     assert.equal(config.trustedProxies, 0);
     assert.equal(config.level, 1);
+    assert.equal(config.openTwoCallApi, false);
   });
 
   it('reads every setting', () => {
@@ -25,12 +26,12 @@ describe('server/config', () => {
     const config = readConfig({
       ...production, ENCRYPTION_KEY: `${key}, ${older}`, PORT: '8443', HOST: '::', TRUST_PROXY: '2', DEMO: 'yes', DEMO_PORT: '9000',
       DATABASE_URL: 'postgres://tandem@db/tandem', TLS_CERT: 'c.pem', TLS_KEY: 'k.pem', LOG_LEVEL: 'warn',
-      LEVEL: '2', AUDIT_DAYS: '400', SMTP_URL: 'smtps://tandem:pw@mail.example.com', MAIL_FROM: 'ACME <id@example.com>', MAIL_FOLDER: '/var/mail/acme', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
+      LEVEL: '2', INSECURE_UNAUTHENTICATED_2FA_API: 'true', AUDIT_DAYS: '400', SMTP_URL: 'smtps://tandem:pw@mail.example.com', MAIL_FROM: 'ACME <id@example.com>', MAIL_FOLDER: '/var/mail/acme', PHONE_ORIGIN: 'https://phone.example.com/', CLIENTS_FILE: 'clients.json', THEME_NAME: ' ACME ', THEME_LOGO: 'https://cdn.example.com/l.svg',
     });
     assert.deepEqual(config, {
       production: true, issuer: 'https://id.example.com', port: 8443, host: '::', databaseUrl: 'postgres://tandem@db/tandem',
       encryptionKeys: [key, older], dataFolder: resolve('data'), trustedProxies: 2, tls: { cert: 'c.pem', key: 'k.pem' }, logLevel: 'warn',
-      level: 2, auditDays: 400, mail: { smtpUrl: 'smtps://tandem:pw@mail.example.com', from: 'ACME <id@example.com>', folder: '/var/mail/acme' }, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
+      level: 2, openTwoCallApi: true, auditDays: 400, mail: { smtpUrl: 'smtps://tandem:pw@mail.example.com', from: 'ACME <id@example.com>', folder: '/var/mail/acme' }, demo: { port: 9000 }, phoneOrigin: 'https://phone.example.com', clientsFile: 'clients.json',
       theme: { name: 'ACME', logo: 'https://cdn.example.com/l.svg' },
     });
   });
@@ -53,6 +54,7 @@ describe('server/config', () => {
     ['ENCRYPTION_KEY', ['password', `${key}=`, `${key},`, `${key},${key}`, 'A'.repeat(64)]],
     ['TRUST_PROXY', ['10.0.0.1', '-1', '1.5', 'yes']],
     ['LOG_LEVEL', ['verbose']],
+    ['INSECURE_UNAUTHENTICATED_2FA_API', ['maybe', '2']],
     ['LEVEL', ['0', '3', 'two', '2:qr']],
     ['SMTP_URL', ['mail.acme.test', 'http://mail.acme.test', 'smtp://', 'smtps://user:hunter2@']],
     ['MAIL_FROM', ['Tandem', 'no-reply@', 'a@example.com, b@example.com', 'Tandem <a@example.com>\nBcc: b@example.com', 'a b@example.com']],
