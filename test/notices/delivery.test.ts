@@ -5,7 +5,7 @@ import { HOUR, openOffice, type Office } from './harness.ts';
 
 onEachDatabase('the delivery of notices', (database) => {
   let url: string;
-  let opened: Office[] = [];
+  const opened: Office[] = [];
   let sent: Notice[] = [];
   before(async () => {
     url = await database.url();

@@ -61,7 +61,7 @@ export async function startSmtpServer({ port = 0, mute = false, tls = false }: {
           say(recipientAnswer.replace('{address}', address));
         } else if (/^DATA/i.test(line)) say(((data = []), '354 go on'));
         else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n');
-        else say('250 fine');
+        else say('502 unknown');
       }
     });
   }
