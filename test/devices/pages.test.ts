@@ -176,7 +176,7 @@ onEachDatabase('the phone’s own endpoints', (database) => {
     for (const { body } of twice) assert.deepEqual((await phone.post('/phone/device/retire', body)).json, { state: 'revoked' });
     assert.deepEqual(await t.service.list('laura'), []);
     const revoked = t.emitted.filter(({ name, payload }) => name === 'device.revoked' && payload.deviceId === kept.deviceId);
-    assert.deepEqual(revoked.map(({ payload }) => payload), [{ deviceId: kept.deviceId, accountId: 'laura', reason: 'retired', by: 'device', address: '127.0.0.1' }]);
+    assert.deepEqual(revoked.map(({ payload }) => payload), [{ deviceId: kept.deviceId, accountId: 'laura', reason: 'retired', by: 'device', address: '127.0.0.1', name: 'Virtual phone' }]);
   });
 
   it('tell a phone whose account is gone that it is revoked', async () => {

@@ -80,6 +80,24 @@ onEachDatabase('an authenticator that is set up in the middle of a sign-in', (da
     again.close();
   });
 
+  it('follows the presence of a phone as well', async () => {
+    const desktop = createDesktop(tandem);
+    await desktop.signIn(person);
+    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock });
+    const { link: ticket, confirm } = await desktop.addPhone();
+    await confirm((await phone.enrol(ticket)).confirmCode);
+    const other = createDesktop(tandem);
+    const waiting = await other.wait({ client_id: 'house', scope: 'openid' });
+    const decided = await phone.approve(await waiting.frame());
+    if (decided.confirmCode !== undefined) await waiting.confirm(decided.confirmCode);
+    await waiting.redeem();
+
+    const page = await other.browser.get(enrolLink(await other.browser.get(request())) ?? assert.fail('no way to set up an app'));
+    const claims = await idToken(await other.browser.submit(page, '/authenticator', { code: nextCode(secretOn(page)) }));
+    assert.equal(claims['acr'], LEVEL_2);
+    assert.deepEqual(claims['amr'], ['swk', 'user', 'mca', 'otp', 'mfa'], 'the codes came with the phone, so that nothing is shown on the way');
+  });
+
   it('is for who has no authenticator', async () => {
     const { link } = await stepUp();
     await tandem.addApp(person.accountId);
