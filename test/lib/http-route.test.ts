@@ -34,6 +34,9 @@ describe('the route guard', () => {
       route(router, { method: 'POST', path: '/jose', kind: 'jose' }, async (ctx, { body }) => {
         ctx.body = { length: body.length };
       });
+      route(router, { method: 'POST', path: '/api-form', kind: 'api-form', body: z.object({ a: z.string(), csrf: z.string().optional() }) }, async (ctx, { body }) => {
+        ctx.body = body;
+      });
       route(router, { method: 'DELETE', path: '/json', kind: 'json' }, async (ctx) => {
         ctx.body = {};
       });
@@ -105,6 +108,39 @@ describe('the route guard', () => {
     assert.equal((await send('/jose', 'a.b.c')).status, 415);
     assert.equal((await send('/jose', 'a.b.c', { 'content-type': 'application/jose; charset=utf-8' })).status, 200);
     assert.equal((await send('/jose', '{}', { 'content-type': 'application/jose+json' })).status, 200);
+  });
+
+  describe('a form from a program', () => {
+    const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+    const form = (text: string, headers: Record<string, string> = {}) => send('/api-form', text, { ...FORM, ...headers });
+
+    it('needs no token, and has no field that is not its own', async () => {
+      const answer = await form('a=%C3%BC+%26');
+      assert.equal(answer.status, 200);
+      assert.deepEqual(await answer.json(), { a: 'ü &' });
+      assert.deepEqual(await (await form('a=x&csrf=y')).json(), { a: 'x', csrf: 'y' });
+      for (const text of ['', 'b=x', 'a=x&b=y', 'a=x&a=y']) assert.equal((await form(text, { accept: 'text/html' })).status, 400, text);
+    });
+
+    it('answers in JSON, whatever Accept says', async () => {
+      const answer = await form('b=x', { accept: 'text/html' });
+      assert.match(answer.headers.get('content-type')!, /^application\/json/);
+      assert.equal((await send('/api-form', '{"a":"x"}')).status, 415);
+    });
+
+    it('is not for the pages of other sites', async () => {
+      for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site', origin: app.url }]) {
+        const answer = await form('a=x', headers as Record<string, string>);
+        assert.equal(answer.status, 403, JSON.stringify(headers));
+        assert.equal((await errorOf(answer)).error, 'access_denied');
+      }
+      assert.equal((await form('a=x', { origin: app.url, 'sec-fetch-site': 'same-origin' })).status, 200);
+      assert.equal((await form('a=x', { 'sec-fetch-site': 'none' })).status, 200);
+    });
+
+    it('leaves a caller to the route who brings credentials, which no other site can add', async () => {
+      assert.equal((await form('a=x', { origin: 'https://elsewhere.example', 'sec-fetch-site': 'cross-site', authorization: 'Basic eDp5' })).status, 200);
+    });
   });
 
   it('refuses a compressed body, which could be a bomb', async () => {
