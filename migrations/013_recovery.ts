@@ -6,14 +6,14 @@ export const recovery: Migration = {
 
   async up(knex) {
     await knex.schema.createTable('tandem_recovery_sets', (table) => {
-      table.string('account_id', 255).primary();
+      table.string('account_id', 255).collate('utf8mb4_bin').primary();
       table.string('salt', 22).notNullable();
       table.bigInteger('made_at').notNullable();
     });
 
     await knex.schema.createTable('tandem_recovery_codes', (table) => {
-      table.string('account_id', 255).notNullable();
-      table.string('hash', 43).notNullable();
+      table.string('account_id', 255).collate('utf8mb4_bin').notNullable();
+      table.string('hash', 43).collate('utf8mb4_bin').notNullable();
       table.bigInteger('used_at');
       table.primary(['account_id', 'hash']);
     });

@@ -64,7 +64,7 @@ export interface AccountsService extends AccountDirectory {
 export interface AccountsOptions {
   /** The shortest password, in code points; 10 unless told otherwise. */
   readonly minPasswordLength?: number;
-  /** What a password hash costs; Argon2id with 19 MiB and two passes unless told otherwise. */
+  /** What the hash of a password, or of a recovery code, costs; Argon2id with 19 MiB and two passes unless told otherwise. */
   readonly hashing?: HashingCost;
 }
 

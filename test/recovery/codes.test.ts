@@ -87,6 +87,14 @@ onEachDatabase('recovery codes', (database) => {
     await use(account, code);
   });
 
+  it('tell accounts apart by case', async () => {
+    const codes = await t.recovery.make('Anna');
+    await t.recovery.make('anna');
+    await assert.rejects(use('anna', codes[0]!), { code: 'invalid_code' });
+    await use('Anna', codes[0]!);
+    assert.equal(await t.recovery.left('anna'), 10);
+  });
+
   it('refuse what is no code in the same words', async () => {
     const [account, without] = [someone(), someone()];
     await t.recovery.make(account);
