@@ -15,7 +15,7 @@ import { serve } from './serve.ts';
  * The authenticators' service without HTTP, audit on. Its clock goes on by a step whenever every person has used the code of
  * the one before, as an account takes each code once.
  */
-const { BENCH_DATABASE = 'sqlite::memory:', BENCH_KEY = newEncryptionKey(), BENCH_PEOPLE = '256' } = process.env;
+const { BENCH_DATABASE = 'sqlite::memory:', BENCH_KEY = newEncryptionKey(), BENCH_PEOPLE = '128' } = process.env;
 const STEP = 30_000;
 
 await serve(async (issuer) => {
