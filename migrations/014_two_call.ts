@@ -7,7 +7,7 @@ export const twoCall: Migration = {
   async up(knex) {
     await knex.schema.createTable('tandem_two_call_tickets', (table) => {
       table.string('ticket_hash', 43).collate('utf8mb4_bin').primary();
-      table.string('account_id', 255).collate('utf8mb4_bin').notNullable();
+      table.string('account_id', 255).collate('utf8mb4_bin').notNullable().index();
       // Null where the caller is no client.
       table.string('client_id', 255).collate('utf8mb4_bin');
       // The authenticator that the first code makes active; null where the account has one.

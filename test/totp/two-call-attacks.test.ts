@@ -305,6 +305,25 @@ onEachDatabase('attacks on the two-call API', (database) => {
       assert.deepEqual(await tandem.knex('tandem_authenticators').where({ account_id: person.accountId }).whereNotNull('activated_at'), []);
     });
 
+    it('lets nobody go on with a ticket of a password that was changed since', async () => {
+      const person = await tandem.registerAccount();
+      const png = await tandem.qrCode(pick(person));
+      const { secret } = otpauthOf(await textOf(png));
+      await tandem.t.accounts!.changePassword(person.accountId, { current: person.password, next: 'nine green lanterns over Bruges' });
+      assert.equal((await tandem.validate({ email: person.email, code: codeOf(secret, tandem.clock), ticket: ticketOf(png) })).status, 401);
+      assert.deepEqual(await tandem.knex('tandem_authenticators').where({ account_id: person.accountId }).whereNotNull('activated_at'), []);
+    });
+
+    it('does not keep a client from its people by trying one account for long', async () => {
+      const person = await tandem.registerAccount();
+      const taken = async () => (await tandem.knex('tandem_limits').sum({ points: 'points' }).where('points', '>', 0).first())!['points'];
+      for (let n = 0; n < 11; n += 1) await tandem.qrCode({ email: person.email, password: `guess ${n}` });
+      const before = await taken();
+      for (let n = 0; n < 5; n += 1) assert.equal((await tandem.qrCode({ email: person.email, password: `guess ${n}` })).status, 429);
+      // Of the account five more, of the client none.
+      assert.equal(Number(await taken()) - Number(before), 5);
+    });
+
     it('holds code guesses back, and says so to the holder of a ticket alone', async () => {
       const person = await tandem.registerAccount();
       const { secret } = await tandem.enrol(person);

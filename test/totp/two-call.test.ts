@@ -11,6 +11,7 @@ import { payloadOf, tokensByCode } from '../oidc/helpers.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import { codeOf, hasOathtool, oathtool, wrongCodeOf } from '../support/otp.ts';
+import { listen } from '../support/tandem.ts';
 import { basic, clientsOf, ENROL, otpauthOf, startTwoCall, textOf, ticketOf, VALIDATE, type TwoCallHarness } from './two-call-harness.ts';
 
 const MINUTE = 60_000;
@@ -322,6 +323,30 @@ onEachDatabase('the two-call API of a host', (database) => {
       assert.notEqual(payloadOf(await mine.text())['sub'], claims['sub']);
       assert.equal((await tandem.validate({ ...fields, ticket: await tandem.ticket(person, 'legacy') }, 'nobody')).status, 401, 'and nobody has not a client’s');
     });
+  });
+
+  it('binds the cookie of an https issuer to its origin', async () => {
+    const [db, issuer, { server, origin }] = [await database.open(), 'https://id.example.com', await listen()];
+    const t = tandemOf({ db, issuer, secrets: { encryption: [newEncryptionKey()] }, features: [accounts({ hashing: { memoryCost: 1024, timeCost: 1, parallelism: 1 } }), totp()] });
+    try {
+      await t.migrate();
+      const provider = new Provider(issuer, t.configure({ clients: clientsOf(issuer) }));
+      provider.use(t.attach(provider));
+      server.on('request', provider.callback() as never);
+      const { email } = await t.accounts!.register({ email: 'ada@example.com', password: 'seven blue lanterns' });
+      const send = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
+        fetch(origin + path, { method: 'POST', body: new URLSearchParams(fields), headers: { authorization: basic('legacy'), ...headers } });
+      const png = await send('/api/users/google/2FAuth/qrCode', { email, password: 'seven blue lanterns' });
+      const [cookie = ''] = png.headers.getSetCookie();
+      assert.equal(cookie, `__Host-tandem-2fa=${ticketOf(png)}; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=300`);
+      const { secret } = otpauthOf(await textOf(png));
+      const answer = await send('/api/users/google/2FAuth/validate', { email, code: codeOf(secret, Date.now) }, { cookie: cookie.split(';')[0]! });
+      assert.equal(payloadOf(await answer.text())['iss'], issuer);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await t.close();
+    }
   });
 
   it('works mounted under a path', () =>

@@ -14,6 +14,8 @@ import type { Tokens } from './token.ts';
 
 /** How long call two may follow call one, in milliseconds. */
 export const TICKET_MS = 5 * 60_000;
+/** Events after which the account's tickets are worth nothing. */
+const ENDING: ReadonlySet<string> = new Set(['account.password_changed', 'recovery.used', 'second_factor.reset']);
 /** No account has this id; whoever asks without a ticket is looked up like everybody else. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
@@ -51,17 +53,28 @@ export function createTwoCallService(
 ) {
   const { db, clock, events, limits } = context;
   const store = createTicketStore(context);
-  // Behind a client are all of its people, behind an address without one is whoever it is.
-  const perClient = limits.limit({ name: 'two-call-client', points: 1000, seconds: 15 * 60 });
+  // Behind a client are all of its people, and whoever types nonsense there; behind an address without one is whoever it is.
+  const perClient = limits.limit({ name: 'two-call-client', points: 3000, seconds: 15 * 60 });
   const perAddress = limits.limit({ name: 'two-call-address', points: 100, seconds: 15 * 60 });
 
-  /** Takes a point before the work, so that tries in parallel cannot all pass; a success gives it back. */
+  // What a thief of the password has begun must not outlive it.
+  events.subscribe(async (tx, { name, payload }) => {
+    if (ENDING.has(name) && payload.accountId !== undefined) await store.endAll(payload.accountId, tx);
+  });
+
+  /** Takes a point before the work, so that tries in parallel cannot all pass; what was no miss gives it back. */
   async function limited<T>({ client, address }: Try, work: () => Promise<T>): Promise<T> {
     const [limit, key] = client ? [perClient, client.clientId] : [perAddress, networkOf(address)];
     await limit.take(key);
-    const result = await work();
-    await limit.refund(key);
-    return result;
+    let missed = false;
+    try {
+      return await work();
+    } catch (error) {
+      missed = error instanceof AppError && error.code === 'invalid_credentials';
+      throw error;
+    } finally {
+      if (!missed) await limit.refund(key);
+    }
   }
 
   /**

@@ -30,6 +30,8 @@ export function createTicketStore({ db, clock }: { db: Database; clock: () => nu
   );
   const consume = db.statement('delete from tandem_two_call_tickets where ticket_hash = ? and expires_at > ?');
 
+  const endAll = db.statement('delete from tandem_two_call_tickets where account_id = ?');
+
   return {
     async find(hash: string): Promise<Ticket | undefined> {
       const row = await find.get([hash]);
@@ -48,6 +50,11 @@ export function createTicketStore({ db, clock }: { db: Database; clock: () => nu
     /** Ends the ticket; false when it had ended before. */
     async consume(hash: string, tx: Transaction): Promise<boolean> {
       return (await consume.run([hash, clock()], tx)) === 1;
+    },
+
+    /** Ends all tickets of an account. */
+    async endAll(accountId: string, tx: Transaction): Promise<void> {
+      await endAll.run([accountId], tx);
     },
   };
 }
