@@ -76,10 +76,12 @@ export function createRecoveryService(
   // A code opens the account for whoever holds it: once nothing else guards the account, it must not be the better key. But where a password
   // alone has reported the phones lost, the codes are what its owner may have left.
   events.subscribe(async (tx, event) => {
-    const { name, payload } = event as { name: string; payload: { accountId?: string; proven?: boolean } };
-    if (!payload.accountId || (name !== 'device.revoked' && name !== 'totp.removed') || payload.proven === false) return;
-    if (await held.any(payload.accountId, tx)) return;
-    if (!(await held.lostUnproven(payload.accountId, tx))) await voidAll(tx, payload.accountId);
+    // The payloads are other rooms'; what was never confirmed was no factor.
+    const { name, payload } = event as { name: string; payload: { accountId?: string; reason?: string; proven?: boolean } };
+    const { accountId, reason, proven } = payload;
+    const gone = name === 'totp.removed' || (name === 'device.revoked' && reason !== 'unconfirmed' && proven !== false);
+    if (!gone || !accountId || (await held.any(accountId, tx))) return;
+    if (!(await held.lostUnproven(accountId, tx))) await voidAll(tx, accountId);
   });
 
   /** Whether this is an unused code of the account, which it then is no more; with all that its use entails. */

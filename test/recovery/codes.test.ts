@@ -201,6 +201,10 @@ onEachDatabase('recovery codes', (database) => {
     // Whoever reported the phones lost adds one, and puts it away by its own key.
     await t.gone(unproven);
     assert.equal(await t.recovery.left(unproven), 10);
+    // Nor does a phone that was never confirmed take them away, however long ago that was.
+    t.unproven.delete(unproven);
+    await t.gone(unproven, { reason: 'unconfirmed' });
+    assert.equal(await t.recovery.left(unproven), 10);
     t.unproven.add(later);
     const [code = ''] = await t.recovery.make(later);
     await use(later, code);

@@ -72,10 +72,10 @@ export async function startRecovery(database: Pick<TestDatabase, 'url'>) {
       time.now += ms;
     },
     /** As another room would tell of a factor that has gone. */
-    gone: (accountId: string, { proven }: { proven?: boolean } = {}) =>
+    gone: (accountId: string, { proven, reason = 'lost' }: { proven?: boolean; reason?: 'lost' | 'unconfirmed' } = {}) =>
       db.transaction((tx: Transaction) => {
         factors.delete(accountId);
-        return events.emit(tx, 'device.revoked', { deviceId: 'd', accountId, reason: 'lost', by: 'account', ...(proven !== undefined && { proven }) });
+        return events.emit(tx, 'device.revoked', { deviceId: 'd', accountId, reason, by: 'account', ...(proven !== undefined && { proven }) });
       }),
     async close() {
       for (const end of opened.splice(0)) await end();
