@@ -6,8 +6,9 @@ import { base64url, equal, fromBase64url, hmac, randomToken } from '../lib/crypt
 import type { Browsers } from '../lib/http/browser.ts';
 import { shapeOf } from '../lib/http/answers.ts';
 import { ACR, satisfies } from './acr.ts';
+import type { Level } from './configuration/levels.ts';
 import { BUILT_IN_CLIENT, returnUrl } from './built-in-client.ts';
-import { owesFactor } from './second-factor.ts';
+import { isBelowSite, owesFactor } from './second-factor.ts';
 import type { SecondFactors, SignedIn, SignInGate } from './sign-in.ts';
 
 /** The gate, and the end of the way back from it. */
@@ -28,7 +29,7 @@ const STATE_TTL = 3600;
 export function createGate(
   provider: Provider,
   { issuer, clock, keyRing }: Pick<Context, 'issuer' | 'clock' | 'keyRing'>,
-  { browsers, secondFactors, home }: { browsers: Browsers; secondFactors: SecondFactors; home: string },
+  { browsers, secondFactors, level, home }: { browsers: Browsers; secondFactors: SecondFactors; level: Level; home: string },
 ): Gate {
   const keys = keyRing.derive('sign-in state');
   const seconds = () => Math.floor(clock() / 1000);
@@ -47,6 +48,8 @@ export function createGate(
     const { accountId, acr, amr = [], uid } = session;
     return { accountId, acr, amr, authTime: session.authTime() ?? 0, sessionUid: uid };
   }
+
+  const isHalf = async (signedIn: SignedIn) => (await owesFactor(signedIn, secondFactors)) || (await isBelowSite(signedIn, level, secondFactors));
 
   function signInUrl(ctx: KoaContext, { maxAge, acr, stale }: { maxAge?: number; acr?: string; stale: boolean }): string {
     const url = new URL(provider.urlFor('authorization'));
@@ -69,7 +72,7 @@ export function createGate(
   return {
     async current(ctx) {
       const signedIn = await sessionOf(ctx);
-      return signedIn && (await owesFactor(signedIn, secondFactors)) ? undefined : signedIn;
+      return signedIn && (await isHalf(signedIn)) ? undefined : signedIn;
     },
 
     async require(ctx, { maxAge, acr } = {}) {
@@ -77,7 +80,7 @@ export function createGate(
       // A sign-in from the future, by a clock put back, counts as fresh rather than being asked for again and again.
       const fresh = signedIn && (maxAge === undefined || seconds() - signedIn.authTime <= maxAge);
       const strong = fresh && (acr === undefined || satisfies(signedIn.acr, acr));
-      if (strong && !(await owesFactor(signedIn, secondFactors))) return signedIn;
+      if (strong && !(await isHalf(signedIn))) return signedIn;
       const stale = signedIn !== undefined && !fresh;
       const url = signInUrl(ctx, { ...(maxAge !== undefined && { maxAge }), ...(acr !== undefined && { acr }), stale });
       if (shapeOf(ctx) === 'json') throw new AppError('sign_in_required', 'sign in, then try again', { extra: { sign_in_url: url } });

@@ -11,6 +11,7 @@ import { demandedLevel, type Level, type Levels } from './configuration/levels.t
 import { STEP_UP } from './configuration/policy.ts';
 import { describeScope } from './configuration/resources.ts';
 import type { SignedIn } from './sign-in.ts';
+import { isStepUp, suffices } from './step-up.ts';
 import { sectorOf, type Subjects } from './subjects/subjects.ts';
 
 /** What an authorization request asks of the person, while its interaction lasts. */
@@ -136,7 +137,8 @@ export function createInteractions(
 
   /** The session that a step up is about, which may have become another's while its page stood open. */
   async function sessionOf(ctx: KoaContext, details: InteractionDetails) {
-    if (details.prompt.name !== STEP_UP || !details.accountId) throw new AppError('conflict', 'no second factor is due');
+    if (!isStepUp(details) || !details.accountId) throw new AppError('conflict', 'no second factor is due');
+    if (!suffices(ACR.two, details)) throw new AppError('conflict', 'a second factor is not what this request asks for');
     const [interaction, session] = [await current(ctx), await provider.Session.get(ctx as never)];
     if (session.accountId !== details.accountId || session.uid !== interaction.session?.uid) {
       throw new AppError('expired', 'this sign-in is over, or somebody else has signed in since; go back to the site and start again');
@@ -146,7 +148,7 @@ export function createInteractions(
 
   const tell = (work: (tx: Transaction) => Promise<void>) => db.transaction(work);
   /** A step up is over when somebody signed in during it; where that was not enough, a voluntary one is not asked again. */
-  const done = (details: InteractionDetails) => (details.prompt.name === STEP_UP ? { [STEP_UP]: {} } : {});
+  const done = (details: InteractionDetails) => (isStepUp(details) ? { [STEP_UP]: {} } : {});
 
   return {
     async details(ctx) {
@@ -241,7 +243,7 @@ export function createInteractions(
     },
 
     async declineStepUp(ctx, details) {
-      if (details.prompt.name !== STEP_UP || details.prompt.details['essential']) throw new AppError('conflict', 'no voluntary step up is due');
+      if (!isStepUp(details) || details.prompt.details['essential']) throw new AppError('conflict', 'no voluntary step up is due');
       await finish(ctx, { [STEP_UP]: {} });
     },
 

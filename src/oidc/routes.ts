@@ -3,12 +3,10 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { servicesOf } from '../lib/http/services.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
-import { ACR, satisfies } from './acr.ts';
 import type { Gate } from './gate.ts';
 import type { InteractionDetails, Interactions } from './interactions.ts';
-import { acrRequestOf, STEP_UP, type StepUpReason } from './configuration/policy.ts';
-import { completes } from './second-factor.ts';
 import type { Panel, SignInMethod } from './sign-in.ts';
+import { isDemanded, isStepUp, suffices, wordsOf } from './step-up.ts';
 
 const ACCOUNT = '/account';
 
@@ -69,8 +67,9 @@ export function oidcRoutes(
 
   async function panelsFor(ctx: RouteContext, details: InteractionDetails): Promise<Panel[]> {
     const able = isStepUp(details) ? methods.filter(({ reach }) => suffices(reach, details)) : methods;
-    const panels = await Promise.all(able.map((method) => method.panel(ctx, details)));
-    return panels.filter((panel) => panel !== undefined);
+    const panels = (await Promise.all(able.map((method) => method.panel(ctx, details)))).filter((panel) => panel !== undefined);
+    const useful = panels.filter(({ idle }) => !idle);
+    return useful.length ? useful : panels;
   }
 
   async function signInPage(ctx: RouteContext, details: InteractionDetails, { status = 200 }: { status?: number } = {}) {
@@ -103,28 +102,4 @@ export function oidcRoutes(
   }
 
   return { signInPage };
-}
-
-const isStepUp = ({ prompt }: InteractionDetails) => prompt.name === STEP_UP;
-const hasReason = ({ prompt }: InteractionDetails, reason: StepUpReason) => prompt.reasons.includes(reason);
-
-/** True where the client, or what it asks for, needs the stronger sign-in, rather than the account alone. */
-function isDemanded(details: InteractionDetails): boolean {
-  const essential = acrRequestOf(details.params, details.clientId)?.essential ?? false;
-  return hasReason(details, 'level_required') || (hasReason(details, 'acr_unmet') && essential);
-}
-
-/** Whether a method that can give `reach` ends the step up: each reason that must be met, or the one that may be. */
-function suffices(reach: string, details: InteractionDetails): boolean {
-  const request = acrRequestOf(details.params, details.clientId);
-  const asked = request !== undefined && hasReason(details, 'acr_unmet') && (request.essential || details.prompt.reasons.length === 1);
-  if (asked && !request.values.some((value) => satisfies(reach, value))) return false;
-  if (hasReason(details, 'level_required') && !satisfies(reach, ACR.two)) return false;
-  return !hasReason(details, 'second_factor') || completes(reach);
-}
-
-/** Which words the page speaks. The account's own rule comes first: its people know it, and the rest follows from it. */
-function wordsOf(details: InteractionDetails): 'second_factor' | 'level' | 'step_up' {
-  if (hasReason(details, 'second_factor')) return 'second_factor';
-  return hasReason(details, 'level_required') ? 'level' : 'step_up';
 }

@@ -1,4 +1,5 @@
 import { ACR, satisfies } from './acr.ts';
+import type { Level } from './configuration/levels.ts';
 import type { SecondFactors } from './sign-in.ts';
 
 /** A sign-in, as the provider's session knows it. */
@@ -23,4 +24,13 @@ export const completes = (acr: string): boolean => satisfies(acr, ACR.two) || sa
 export async function owesFactor({ accountId, acr, amr }: Proof, secondFactors: SecondFactors): Promise<boolean> {
   if (accountId === undefined || satisfies(acr, ACR.two) || byPhone(amr)) return false;
   return secondFactors.required(accountId);
+}
+
+/**
+ * Whether a site of level 2 lets a sign-in below that not onto the account pages. It lets those of accounts that cannot do better: the
+ * pages are where a phone is added, and an account must come to its first one.
+ */
+export async function isBelowSite({ accountId, acr }: Proof, site: Level, secondFactors: SecondFactors): Promise<boolean> {
+  if (site === 1 || accountId === undefined || satisfies(acr, ACR.two)) return false;
+  return secondFactors.attainable(accountId);
 }

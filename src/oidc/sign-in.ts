@@ -15,6 +15,8 @@ export interface SignInMethod {
 export interface SecondFactors {
   /** Whether the account signs in with a code beside its password, always. */
   required(accountId: string, tx?: Transaction): Promise<boolean>;
+  /** Whether the account can sign in at level 2 at all, or may add what it takes on the way. */
+  attainable(accountId: string): Promise<boolean>;
 }
 
 /** A partial view with its data; `scripts` are names of built browser scripts, such as `sign-in`. */
@@ -22,6 +24,8 @@ export interface Panel {
   readonly view: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly scripts?: readonly string[];
+  /** True where the person has nothing to use it with: it is shown only where there is nothing else. */
+  readonly idle?: boolean;
 }
 
 /** Somebody signed in at the provider in this browser. */

@@ -6,8 +6,8 @@ import { describeBrowser } from '../lib/http/user-agent.ts';
 import type { Views } from '../lib/views/views.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import type { Interactions } from '../oidc/interactions.ts';
-import type { SignInMethod } from '../oidc/sign-in.ts';
+import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
+import type { SecondFactors, SignInMethod } from '../oidc/sign-in.ts';
 import './events.ts';
 import { browserRoutes } from './browser-side/routes.ts';
 import type { QrOptions, UsableDevices } from './transaction/core.ts';
@@ -16,10 +16,15 @@ import { createQrService } from './service.ts';
 import { createWaitingPages } from './browser-side/waiting.ts';
 
 export interface QrRooms extends QrOptions {
-  readonly devices: UsableDevices & { verify(body: string, options: VerifyOptions): Promise<SignedCall> };
+  readonly devices: UsableDevices & {
+    verify(body: string, options: VerifyOptions): Promise<SignedCall>;
+    /** The strongest class that the account's phones can prove; undefined where it has none. */
+    reach?(accountId: string): Promise<string | undefined>;
+  };
   readonly accounts: AccountDirectory;
   readonly browsers: Browsers;
   readonly views: Views;
+  readonly secondFactors?: SecondFactors | undefined;
   /** What stands below the QR in its panel: a way to sign in that is no panel of its own. */
   readonly below?: Pick<SignInMethod, 'panel'> | undefined;
   /** The origin of the phone app, where it does not live on the issuer's. */
@@ -32,14 +37,20 @@ export interface QrRooms extends QrOptions {
  * @returns the service for other rooms; the sign-in method; `routes`, to be called after those of the devices; `sweep`, to
  *   be called now and then; `close`
  */
-export function createQr(context: Context, { devices, accounts, browsers, views, below, phoneOrigin, ...options }: QrRooms) {
+export function createQr(context: Context, { devices, accounts, browsers, views, secondFactors, below, phoneOrigin, ...options }: QrRooms) {
   const { issuer } = context;
-  const service = createQrService(context, { devices, accounts, browsers }, options);
+  const service = createQrService(context, { devices, accounts, browsers, secondFactors }, options);
   const waiting = createWaitingPages(service, context);
 
   // The link travels in the fragment, which no server's log keeps.
   const app = `${phoneOrigin ?? issuer}/phone`;
   const appUrl = (link?: string) => (link === undefined ? app : `${app}#${encodeURIComponent(link)}`);
+
+  /** Whether a step up waits for somebody who has no phone to scan with. */
+  async function hasNoPhone({ prompt, accountId }: InteractionDetails): Promise<boolean> {
+    if (prompt.name === 'login' || accountId === undefined || !devices.reach) return false;
+    return (await devices.reach(accountId)) === undefined;
+  }
 
   const method: SignInMethod = {
     name: 'qr',
@@ -48,7 +59,7 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
       const base = `${issuer}/interaction/${encodeURIComponent(details.uid)}`;
       const beneath = await below?.panel(ctx, details);
       const data = { base, mobile: describeBrowser(ctx).mobile, below: beneath };
-      return { view: 'qr/panel', data, scripts: ['sign-in', ...(beneath?.scripts ?? [])] };
+      return { view: 'qr/panel', data, scripts: ['sign-in', ...(beneath?.scripts ?? [])], idle: await hasNoPhone(details) };
     },
   };
 

@@ -6,7 +6,7 @@ import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
 import { API, CALLBACK, TEST_CLIENTS } from '../support/tandem.ts';
 import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
-import { asksForCode, startWithTotp, typeCode, type App, type TotpTandem } from '../totp/app.ts';
+import { asksForCode, FEATURES, startWithTotp, typeCode, type TotpTandem } from '../totp/app.ts';
 import { answerOf, authorizationUrl, payloadOf, pkce, tokenRequest, typePassword, type Person } from './helpers.ts';
 
 const [ONE, ONE_QR, TWO, TWO_QR] = ['urn:tandem:acr:1', 'urn:tandem:acr:1:qr', 'urn:tandem:acr:2', 'urn:tandem:acr:2:qr'];
@@ -203,8 +203,9 @@ onEachDatabase('a level', (database) => {
 
   describe('and the age of a sign-in', () => {
     it('that is too old asks for both factors again', async () => {
-      const app = await tandem.addApp(person.accountId);
       tandem.clock.advance(-3_600_000);
+      person = await tandem.registerAccount();
+      const app = await tandem.addApp(person.accountId);
       const first = await idToken(answerOf(await typeCode(browser, await typePassword(browser, await browser.get(url()), person), app.code())));
       tandem.clock.advance(3_600_000);
       const again = await browser.get(url({ max_age: '600' }));
@@ -220,6 +221,7 @@ onEachDatabase('a level', (database) => {
 
     it('is not renewed by a code that comes later', async () => {
       tandem.clock.advance(-3_600_000);
+      person = await tandem.registerAccount();
       const first = await idToken(answerOf(await typePassword(browser, await browser.get(url()), person)));
       tandem.clock.advance(3_600_000);
       const app = await tandem.addApp(person.accountId);
@@ -309,6 +311,24 @@ onEachDatabase('level 2 of the whole site', (database) => {
     const browser = createHttpBrowser({ now: tandem.clock });
     const page = await typePassword(browser, await browser.get(tandem.url('/account')), person);
     assert.ok(page.links.some((link) => link.endsWith('/authenticator')), page.text);
+  });
+});
+
+onEachDatabase('level 2 of a site where phones are the only second factor', (database) => {
+  it('lets an account come to its first phone by password, and from then on asks for the phone', async () => {
+    const tandem = await startWithTotp(database, { features: FEATURES.filter(({ name }) => name !== 'totp'), tandem: { level: 2 } });
+    const person = await tandem.registerAccount();
+    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying: true });
+    const desktop = createDesktop(tandem);
+    const signIn = async () => typePassword(desktop.browser, await desktop.browser.get(tandem.url('/account')), person);
+    assert.equal(new URL((await signIn()).url).pathname, '/account');
+    const { link, confirm } = await desktop.addPhone();
+    await confirm((await phone.enrol(link)).confirmCode);
+    await tandem.knex('tandem_devices').update({ capped_until: null });
+    const page = await desktop.browser.get(tandem.url('/account'));
+    assert.match(page.title, /second factor/);
+    assert.match(page.body, /data-qr/);
+    await tandem.close();
   });
 });
 

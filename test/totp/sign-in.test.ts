@@ -107,6 +107,12 @@ onEachDatabase('a sign-in with a code', (database) => {
       assert.deepEqual([claims['acr'], claims['amr']], ['urn:tandem:acr:1:qr', ['swk', 'user', 'mca']]);
     });
 
+    it('shows a QR only to who has a phone to scan it with', async () => {
+      assert.doesNotMatch((await halfSignedIn()).body, /data-qr/);
+      await addPhone(false);
+      assert.match((await browser.get(url())).body, /data-qr/);
+    });
+
     it('cannot be passed by as voluntary', async () => {
       const page = await halfSignedIn();
       const base = page.forms.find(({ action }) => action.endsWith('/totp'))!.action.replace(/\/totp$/, '');
@@ -157,11 +163,11 @@ onEachDatabase('a sign-in with a code', (database) => {
     });
 
     it('does not make the browser a known one', async () => {
-      const known = async () => (await browser.cookies.header(new URL(tandem.issuer)) ?? '').includes('tandem-known=');
+      const known = () => (browser.cookies.header(new URL(tandem.issuer)) ?? '').includes('tandem-known=');
       const page = await halfSignedIn();
-      assert.equal(await known(), false);
+      assert.equal(known(), false);
       await typeCode(browser, page, app.code());
-      assert.equal(await known(), true);
+      assert.equal(known(), true);
     });
   });
 

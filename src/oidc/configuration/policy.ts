@@ -1,7 +1,7 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { ACR, meets, requestedAcr, satisfies, type AcrRequest } from '../acr.ts';
 import { BUILT_IN_CLIENT } from '../built-in-client.ts';
-import { owesFactor } from '../second-factor.ts';
+import { isBelowSite, owesFactor } from '../second-factor.ts';
 import type { SecondFactors } from '../sign-in.ts';
 import { demandedLevel, type Levels } from './levels.ts';
 
@@ -74,12 +74,15 @@ const acrUnmet = () =>
     },
   );
 
-const levelRequired = ({ levels }: PolicyParts) =>
+const levelRequired = ({ levels, secondFactors }: PolicyParts) =>
   new Check(
     'level_required' satisfies StepUpReason,
     'a sign-in with two factors is required',
     'interaction_required',
-    ({ oidc }) => !satisfies(oidc.session?.acr, ACR.two) && oidc.client !== undefined && demandedLevel(levels, oidc.client, oidc.params ?? {}) === 2,
+    ({ oidc: { session, client, params } }) => {
+      if (client?.clientId === BUILT_IN_CLIENT) return isBelowSite(session ?? {}, levels.site, secondFactors);
+      return client !== undefined && !satisfies(session?.acr, ACR.two) && demandedLevel(levels, client, params ?? {}) === 2;
+    },
     mandatory,
   );
 

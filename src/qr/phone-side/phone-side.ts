@@ -47,7 +47,7 @@ export type PhoneSide = ReturnType<typeof createPhoneSide>;
 /** What phones do with a transaction. Their calls have been verified by then; what they ask has not. */
 export function createPhoneSide({ context, services, store, trust, frames, codes, core }: Parts) {
   const { db, clock, events, issuer, limits } = context;
-  const { accounts, browsers, devices } = services;
+  const { accounts, browsers, devices, secondFactors } = services;
   const typed = limits.limit({ name: 'qr-typed-code', points: TYPED_MISSES, seconds: 600 });
   const accountLock = limits.limit({ name: 'qr-confirm', points: ACCOUNT_MISSES, seconds: LOCK_SECONDS, blockSeconds: LOCK_SECONDS });
 
@@ -117,6 +117,15 @@ export function createPhoneSide({ context, services, store, trust, frames, codes
     return device;
   }
 
+  /**
+   * What this phone is asked for. Level 2 as the request wants it; but where the phone cannot prove that and the account has
+   * an authenticator, its presence will do to sign in, as the code is asked for next.
+   */
+  async function levelFor({ level, purpose }: QrTransaction, { accountId, userVerifying, levelCap }: SignedCall['device']): Promise<1 | 2> {
+    if (level === 1 || purpose !== 'login' || (userVerifying && levelCap === 2)) return level;
+    return (await secondFactors?.required(accountId)) ? 1 : 2;
+  }
+
   return {
     /** What a link leads to now: the ticket for a fresh one, or why there is none. */
     async look(frame: Frame | undefined): Promise<Ticket | 'stale' | 'taken'> {
@@ -145,13 +154,14 @@ export function createPhoneSide({ context, services, store, trust, frames, codes
       const lastSignIn = browsers.lastSignIn(transaction.knownAccounts, device.accountId);
       const known = lastSignIn !== undefined && (await trust.holds(device.accountId, lastSignIn));
       const codeDue = codeIsDue({ purpose, policy, via, known });
+      const level = await levelFor(transaction, device);
       const facts = JSON.parse(transaction.facts) as Facts;
       const request = encodeRequest({
         v: 1,
         purpose,
         issuer,
         account: { label: account.label },
-        level: transaction.level === 2 ? '2' : '1',
+        level: level === 2 ? '2' : '1',
         client: facts.client,
         scopes: facts.scopes,
         browser: { ...facts.browser, known },
@@ -165,6 +175,7 @@ export function createPhoneSide({ context, services, store, trust, frames, codes
         await stillUsable(device.id, tx);
         const claimed = { deviceId: device.id, accountId: device.accountId, via, codeDue, challenge, request };
         if (!(await store.claim(id, claimed, tx))) return false;
+        if (level < transaction.level) await store.ease(id, tx);
         const subject = { ...subjectOf(transaction), accountId: device.accountId, deviceId: device.id, address };
         await events.emit(tx, 'qr.claimed', { ...subject, via, known, codeDue });
         await core.announce({ id, state: 'scanned', expiresAt: clock() + LIFETIME.scanned }, tx);

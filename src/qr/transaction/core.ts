@@ -3,6 +3,7 @@ import type { Device } from '../../devices/device-store.ts';
 import { AppError } from '../../errors.ts';
 import type { Browsers } from '../../lib/http/browser.ts';
 import type { AccountDirectory } from '../../oidc/accounts.ts';
+import type { SecondFactors } from '../../oidc/sign-in.ts';
 import type { Codes } from './codes.ts';
 import type { CancelReason } from '../events.ts';
 import type { Frames } from './frames.ts';
@@ -23,6 +24,8 @@ export interface QrServices {
   readonly devices: UsableDevices;
   readonly accounts: AccountDirectory;
   readonly browsers: Pick<Browsers, 'lastSignIn'>;
+  /** The codes that follow a phone which cannot prove level 2, where there are any. */
+  readonly secondFactors?: SecondFactors | undefined;
 }
 
 /** What both sides of a transaction are made of. */

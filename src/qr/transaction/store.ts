@@ -70,6 +70,7 @@ export function createQrStore({ db, clock }: { db: Database; clock: () => number
     `update tandem_transactions set state = 'scanned', device_id = ?, account_id = ?, via = ?, code_due = ?, challenge = ?, request = ?,
       changed_at = ?, expires_at = ? ${still}`,
   );
+  const ease = db.statement('update tandem_transactions set level = 1 where id = ?');
   const decide = db.statement(
     `update tandem_transactions set state = ?, slot = ?, reason = ?, proven_level = ?, receipt = ?, confirm_hash = ?, decided_at = ?,
       changed_at = ?, expires_at = ? ${still}`,
@@ -153,6 +154,11 @@ export function createQrStore({ db, clock }: { db: Database; clock: () => number
       const now = clock();
       const values = [by.deviceId, by.accountId, by.via, Number(by.codeDue), by.challenge, by.request, now, until('scanned')];
       return (await claim.run([...values, id, 'pending', now], tx)) === 1;
+    },
+
+    /** Asks level 1 of the phone from now on, whatever the request asks for. */
+    async ease(id: string, tx: DatabaseTransaction): Promise<void> {
+      await ease.run([id], tx);
     },
 
     async decide(
