@@ -43,7 +43,7 @@ export async function seedForm(
 ) {
   return {
     id,
-    uri,
+    otpauth: uri,
     qr: new Html(await qrcode.toString(uri, { type: 'svg', margin: 4, errorCorrectionLevel: 'M' })),
     key: secret.match(/.{1,4}/g)?.join(' ') ?? secret,
     minutes: Math.max(1, Math.ceil((expiresAt - clock()) / 60_000)),

@@ -74,7 +74,8 @@ describe('the views', () => {
         ['errors/error', { ...error, description: text }],
         ['accounts/password', { uid: text, email: text, problem: '', params: {} }],
         ['accounts/register', { action: '/x', back: '/y', client: text, email: text, name: text, minLength: 10, problem: { field: '', key: '' } }],
-        ['accounts/home', { email: text, name: text, since: text, devices: true, done: '', problem: '' }],
+        ['accounts/home', { email: text, name: text, since: text, items: [{ title: text, text, path: '/x', link: text }], done: '', problem: '' }],
+        ['totp/list', { list: [{ id: 'x', name: text, added: text, used: text, rename: '/x', remove: '/y' }], off: false, blocked: 0, done: '', problem: '', full: false, most: 5, add: '/z', home: undefined, items: [] }],
         ['accounts/change-password', { email: text, minLength: 10, problem: { field: '', key: '' } }],
       ] as const;
       for (const [view, data] of forms) {
@@ -123,7 +124,7 @@ describe('the views', () => {
       assert.doesNotMatch(source, /<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=/, 'inline script or style, which the policy forbids');
       assert.doesNotMatch(source, /=\s*<%=/, 'an attribute without quotes');
       for (const [, value] of source.matchAll(/\s(?:href|src|action|formaction)="<%=\s*([^%]*?)\s*%>/g)) {
-        assert.match(value!, /^(it\.(url|link|asset)\(|it\.(style|base|frame|retry)$|script$)/, `where ${value} leads`);
+        assert.match(value!, /^(it\.(url|link|asset)\(|it\.(style|base|frame|retry|otpauth)$|script$)/, `where ${value} leads`);
       }
     });
   }
