@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,11 +24,15 @@ export interface Program {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Runs the command line as a process of its own, with nothing in its environment but `env`. */
+/** Where programs on a database server leave their mail, instead of in this repository's `data`. */
+const MAIL_FOLDER = join(tmpdir(), `tandem-test-mail-${randomUUID()}`);
+after('remove the mail of programs', () => rm(MAIL_FOLDER, { recursive: true, force: true }));
+
+/** Runs the command line as a process of its own, with nothing in its environment but `env`, and a folder for mail. */
 export function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, file = 'src/server/main.ts'): Program {
   const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], MAIL_FOLDER, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let [output, errors] = ['', ''];
