@@ -240,7 +240,8 @@ onEachDatabase('attacks on the two-call API', (database) => {
       // Then with an authenticator in use; whatever the fifty have missed is over after an hour.
       tandem.clock.advance(61 * MINUTE);
       const ticket = await tandem.ticket(person);
-      const many = await race(Array.from({ length: 50 }, (_, n) => ({ email: person.email, code: codeOf(secret, tandem.clock, -(n % 2)), ticket })));
+      // Two codes that are both good, the older one first, as a step is taken after no later one: the ticket alone says that one is enough.
+      const many = await race(Array.from({ length: 50 }, (_, n) => ({ email: person.email, code: codeOf(secret, tandem.clock, n < 5 ? -1 : 0), ticket })));
       assert.equal(many.filter((status) => status === 200).length, 1, many.join());
     });
 
