@@ -54,7 +54,8 @@ export async function startSmtpServer({ port = 0, mute = false, tls = false }: {
         }
         commands.push(line);
         const [, address = ''] = /<(.*)>/.exec(line) ?? [];
-        if (/^EHLO/i.test(line)) say('250-test\r\n250 8BITMIME');
+        if (/^EHLO/i.test(line)) say('250-test\r\n250 AUTH PLAIN');
+        else if (/^AUTH/i.test(line)) say('535 wrong user or password');
         else if (/^MAIL FROM/i.test(line)) say(((from = address), '250 fine'));
         else if (/^RCPT TO/i.test(line)) {
           if (recipientAnswer.startsWith('2')) to.push(address);
