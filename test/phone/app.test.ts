@@ -104,8 +104,8 @@ describe('the phone web app', function () {
     await heading(page, 'Type this code on your computer');
     const code = await shownCode(page);
     assert.match(code, /^\d{6}$/);
-    const done = await confirm(code);
-    assert.match(done.text, /Ada’s Pixel/);
+    assert.match((await confirm(code)).text, /Your recovery codes/);
+    assert.match((await desktop.browser.get(tandem.url('/account/devices'))).text, /Ada’s Pixel/);
     await heading(page, 'This phone is ready');
     await page.getByRole('link', { name: 'Done' }).click();
     await page.getByText('ada@example.com').waitFor();
