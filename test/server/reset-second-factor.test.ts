@@ -56,7 +56,8 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     return { browser, phone };
   }
 
-  it('says what is wrong with how it was called, in a line', async () => {
+  it('says what is wrong with how it was called, in a line', async function () {
+    this.timeout(120_000);
     for (const [args, expected] of [
       [[], /^name one account/],
       [[email, 'grace@example.com', '--yes'], /^name one account/],
@@ -93,8 +94,6 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
 
     const again = await reset(email, '--yes');
     assert.deepEqual([again.code, again.output], [0, `${email} has no second factor; nothing has been changed\n`]);
-    const nothing = await reset(email, '--yes', '--json');
-    assert.deepEqual(JSON.parse(nothing.output), { email, reset: false, authenticators: 0, phones: 0, recovery_codes: 0 });
 
     const events = (await rows((knex) => knex('tandem_events').where({ name: 'second_factor.reset' }).orderBy('id'))) as Array<{ data: string }>;
     const by = `command line: ${userInfo().username}`;
