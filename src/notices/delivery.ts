@@ -49,21 +49,17 @@ export function createDelivery(
     });
   }
 
-  async function carry(notice: QueuedNotice): Promise<Outcome> {
+  /** Brings the notice on its way; returns why there is none. */
+  async function carry(notice: QueuedNotice): Promise<FailureReason | undefined> {
     const { id, kind, accountId } = notice;
     const account = await accounts?.find(accountId);
-    if (!account) {
-      await end(notice, 'no_address');
-      return 'done';
-    }
+    if (!account) return 'no_address';
     if (carrier.byMail && (account.email === undefined || !isAddress(account.email))) {
       log.warn({ notice: id, kind }, 'a notice has no address to go to: let accounts.find() give an email, or take notices by notices.send()');
-      await end(notice, 'no_address');
-      return 'done';
+      return 'no_address';
     }
     await within(TRY, (signal) => carrier.carry(write(notice, account), signal));
-    await end(notice);
-    return 'done';
+    return undefined;
   }
 
   async function failed(notice: QueuedNotice, error: unknown): Promise<Outcome> {
@@ -94,11 +90,15 @@ export function createDelivery(
         return 'done';
       }
       const notice = await db.transaction((tx) => store.gather(claimed, tx));
+      let reason: FailureReason | undefined;
       try {
-        return await carry(notice);
+        reason = await carry(notice);
       } catch (error) {
         return failed(notice, error);
       }
+      // Where this fails the notice is sent once more when its lease is over: better twice than never.
+      await end(notice, reason);
+      return 'done';
     },
   };
 }
