@@ -3,7 +3,7 @@ export { accounts, qr, totp, type Feature, type QrOptions, type TotpOptions } fr
 export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';
-export type { Resource, Resources } from './oidc/configuration/resources.ts';
+export type { Resource, Resources, ScopeOptions } from './oidc/configuration/resources.ts';
 export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/events.ts';
 export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';

@@ -17,7 +17,7 @@ onEachDatabase('a client that registers itself', (database) => {
     return { status: response.status, json: (await response.json()) as Record<string, string> };
   }
 
-  for (const [key, value] of Object.entries({ tandem_consent: 'implicit', tandem_confirm: 'auto', tandem_resources: { 'https://api.example.com': ['read'] }, tandem_introspects: ['https://api.example.com'], tandem_sector: 'house' })) {
+  for (const [key, value] of Object.entries({ tandem_consent: 'implicit', tandem_confirm: 'auto', tandem_level: 1, tandem_resources: { 'https://api.example.com': ['read'] }, tandem_introspects: ['https://api.example.com'], tandem_sector: 'house' })) {
     it(`cannot give itself ${key}`, async () => {
       const { status, json } = await send('POST', tandem.url('/reg'), { ...metadata, [key]: value });
       assert.deepEqual([status, json['error']], [400, 'invalid_client_metadata']);

@@ -311,6 +311,18 @@ onEachDatabase('a sign-in with a code', (database) => {
       assert.equal(answerOf(await browser.get(url({ prompt: 'none' }))).get('error'), null);
     });
 
+    it('does not save a password that has been changed meanwhile', async () => {
+      const page = await halfSignedIn();
+      const sessions = await tandem.knex('tandem_oidc').where({ model: 'Session' });
+      tandem.clock.advance(2000);
+      await tandem.t.accounts!.changePassword(person.accountId, { current: person.password, next: 'a quite different set of words' });
+      await tandem.t.sweep();
+      assert.equal((await typeCode(browser, page, app.code())).status, 410);
+      // A request under way writes the session that has ended once more.
+      for (const row of sessions) if (!(await tandem.knex('tandem_oidc').where({ id: row.id }).first())) await tandem.knex('tandem_oidc').insert(row);
+      assert.equal(answerOf(await typeCode(browser, page, app.code())).get('error'), 'access_denied');
+    });
+
     it('is over once the person has signed out', async () => {
       const page = await halfSignedIn();
       await browser.submit(await browser.get(tandem.url('/session/end')), 'op.logoutForm', { logout: 'yes' });
