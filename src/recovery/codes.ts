@@ -14,12 +14,12 @@ const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 16;
 const CODE = new RegExp(`^[${ALPHABET}]{${LENGTH}}$`);
 
-/** What passwords cost by default: 80 random bits would do with less, but a try is rare, and the address of the mill is the same. */
+/** As much as a password by default: 80 random bits would do with less, but tries are rare. */
 const DEFAULT_COST: HashingCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** Argon2id; the library's enum of the same name is empty at run time. */
 const ARGON2ID = 2;
 
-/** A new code, as it is kept in mind of no machine: without its hyphens. */
+/** A new code, without its hyphens. */
 export function newCode(): string {
   return randomFrom(ALPHABET, LENGTH);
 }
