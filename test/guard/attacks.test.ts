@@ -172,6 +172,11 @@ onEachDatabase('attacks on a guarded API', (database) => {
           await tokenRequest(tandem, 'rp', { token }, '/token/revocation');
           await tokenRequest(tandem, 'rp', { token: ended.refresh_token! }, '/token/revocation');
           for (const each of [token, ended.access_token]) refused(await api.call('/', each));
+          // A host may end a grant and leave its tokens to themselves.
+          const orphan = await personToken(tandem, person, RESOURCES.opaque);
+          const { grantId } = (await tandem.provider.AccessToken.find(orphan.access_token))!;
+          await (await tandem.provider.Grant.find(grantId))!.destroy();
+          refused(await api.call('/', orphan.access_token));
         } finally {
           await api.close();
         }

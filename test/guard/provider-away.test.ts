@@ -160,6 +160,21 @@ onEachDatabase('an API whose provider changes or is away', (database) => {
     await api.close();
   });
 
+  it('takes nothing for an access token that introspection does not call one', async () => {
+    const api = await startApi(host, 'over the wire', 'opaque', { '/': {} });
+    const token = await serviceToken(host, RESOURCES.opaque);
+    for (const change of [{ token_type: undefined }, { token_type: 'N_A' }, { iss: 'https://evil.example' }, { active: false }, { aud: undefined }, { exp: undefined }, { client_id: undefined }]) {
+      trouble = async (ctx, next) => {
+        await next();
+        if (ctx.path === '/token/introspection') ctx.body = { ...(ctx.body as object), ...change };
+      };
+      assert.equal((await api.call('/', token)).status, 401, JSON.stringify(Object.keys(change)));
+    }
+    trouble = undefined;
+    assert.equal((await api.call('/', token)).status, 200);
+    await api.close();
+  });
+
   it('trusts no document of another issuer', async () => {
     trouble = async (ctx, next) => {
       await next();
