@@ -53,7 +53,7 @@ onEachDatabase('accounts', (database) => {
     for (const email of ['ada@example.com', ' ADA@EXAMPLE.COM ', 'ａda@example.com']) {
       assert.equal((await accounts.verifyPassword(email, PASSWORD)).id, account.id);
     }
-    assert.deepEqual(await accounts.find(account.id), { accountId: account.id, label: 'Ada@Example.com', name: 'Ada Lovelace' });
+    assert.deepEqual(await accounts.find(account.id), { accountId: account.id, label: 'Ada@Example.com', name: 'Ada Lovelace', email: 'Ada@Example.com', locale: undefined });
     assert.equal(await accounts.find('nobody'), undefined);
     assert.deepEqual(heard.map(({ name }) => name), ['account.registered', 'account.signed_in', 'account.signed_in', 'account.signed_in']);
   });
