@@ -1,0 +1,91 @@
+import type Router from '@koa/router';
+import type { AccountItem } from '../accounts/items.ts';
+import type { AccountsService } from '../accounts/accounts.ts';
+import type { Context } from '../context.ts';
+import type { Devices } from '../devices/devices.ts';
+import { createFactors, type Factors } from '../factors/factors.ts';
+import type { AccountsFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
+import type { ProtectOwn } from '../guard/in-process.ts';
+import type { Http } from '../lib/http/http.ts';
+import { ACR } from '../oidc/acr.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { createOidc } from '../oidc/oidc.ts';
+import type { OidcPages } from '../oidc/routes.ts';
+import type { SecondFactors, SignInMethod } from '../oidc/sign-in.ts';
+import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
+import type { Authenticators } from '../totp/authenticators.ts';
+import type { TandemOptions } from './options.ts';
+
+/** The features that were listed. */
+export interface Features {
+  readonly accounts: AccountsFeature | undefined;
+  readonly qr: QrFeature | undefined;
+  readonly totp: TotpFeature | undefined;
+}
+
+export function featuresOf(features: readonly Feature[] = []): Features {
+  const find = <F extends Feature>(name: F['name']) => features.find((each) => each.name === name) as F | undefined;
+  return { accounts: find<AccountsFeature>('accounts'), qr: find<QrFeature>('qr'), totp: find<TotpFeature>('totp') };
+}
+
+/** Rooms that others ask, and that are made after those. */
+export interface Late {
+  devices?: Devices;
+  authenticators?: Authenticators;
+}
+
+/** What the rooms are put into: each is given its part of it, and adds what it has. */
+export interface Frame {
+  readonly context: Context;
+  readonly options: TandemOptions;
+  readonly features: Features;
+  /** Path of the account's pages. */
+  readonly home: string;
+  readonly http: Http;
+  readonly router: Router;
+  readonly oidc: ReturnType<typeof createOidc>;
+  readonly pages: OidcPages;
+  readonly protect: ProtectOwn;
+  readonly accounts: AccountsService | undefined;
+  readonly factors: Factors;
+  readonly secondFactors: SecondFactors;
+  readonly late: Late;
+  /** Ways to sign in, in the order of their panels. */
+  readonly methods: SignInMethod[];
+  /** What the rooms have on the account's page, in its order. */
+  readonly items: AccountItem[];
+  readonly sweepers: Array<() => Promise<unknown>>;
+  /** Called last to first. */
+  readonly closers: Array<() => unknown>;
+}
+
+/** Recovery codes, as the rooms of the factors know them. */
+export interface FirstCodes {
+  readonly service: Recovery;
+  readonly showFirstCodes: ShowFirstCodes;
+}
+
+/** The rooms of the factors ask the rule, and the rule asks them. */
+export function factorsOf(late: Late): Factors {
+  return createFactors({
+    phones: async (accountId, tx) => late.devices?.reach(accountId, tx),
+    lostUnproven: async (accountId, tx) => (await late.devices?.lostUnproven(accountId, tx)) ?? false,
+    authenticators: async (accountId, tx) => (await late.authenticators?.required(accountId, tx)) ?? false,
+  });
+}
+
+/** What the provider asks of the factors. */
+export function secondFactorsOf(late: Late, { totp }: Features): SecondFactors {
+  return {
+    required: async (accountId, tx) => (await late.authenticators?.required(accountId, tx)) ?? false,
+    // Where codes are on, an authenticator is added in the middle of a sign-in; a phone is not.
+    attainable: async (accountId) => totp !== undefined || (await late.devices?.reach(accountId)) === ACR.twoQr,
+  };
+}
+
+/** The accounts of a feature: the host's, or Tandem's own. @throws TypeError where there are none */
+export function directoryFor({ features, accounts }: Pick<Frame, 'features' | 'accounts'>, name: 'qr' | 'totp'): AccountDirectory {
+  const directory = features[name]?.options.accounts ?? accounts;
+  if (!directory) throw new TypeError(`tandem: ${name}() needs to know the accounts: add accounts(), or give ${name}({ accounts }) your own`);
+  return directory;
+}
