@@ -24,7 +24,7 @@ await serve(async (issuer) => {
   const log = { debug() {}, info() {}, warn() {}, error: (fields: object, message: string) => console.error('error:', message, fields) };
   const knex = openDatabase(BENCH_DATABASE);
 
-  const t = tandem({ db: knex, issuer, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts()] });
+  const t = tandem({ db: knex, issuer, log, secrets: { encryption: [BENCH_KEY] }, features: [accounts()], notices: { send() {} } });
   await t.migrate();
   const ids = await Promise.all(Array.from({ length: Number(BENCH_PEOPLE) }, async (_, index) => (await t.accounts!.register({ ...personOf(index), name: 'Ada' })).id));
   // It would send statements of its own into the one connection of SQLite.
