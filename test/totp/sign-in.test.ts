@@ -162,6 +162,19 @@ onEachDatabase('a sign-in with a code', (database) => {
       assert.doesNotMatch(home.body, /Mallory/);
     });
 
+    it('changes nothing on the account pages, not by their forms either', async () => {
+      await addPhone(false);
+      const device = () => tandem.knex('tandem_devices').where({ account_id: person.accountId }).first();
+      const { id, name } = await device();
+      const page = await halfSignedIn();
+      const csrf = page.forms[0]!.fields.find(([field]) => field === 'csrf')![1];
+      await browser.post(tandem.url(`/account/devices/${id}/rename`), { csrf, name: 'Mallory' });
+      assert.equal((await device()).name, name);
+      await browser.submit(page, '/totp', { code: app.code() });
+      await browser.post(tandem.url(`/account/devices/${id}/rename`), { csrf, name: 'Pocket' });
+      assert.equal((await device()).name, 'Pocket');
+    });
+
     it('does not make the browser a known one', async () => {
       const known = () => (browser.cookies.header(new URL(tandem.issuer)) ?? '').includes('tandem-known=');
       const page = await halfSignedIn();
@@ -321,6 +334,14 @@ onEachDatabase('a sign-in with a code', (database) => {
       // A request under way writes the session that has ended once more.
       for (const row of sessions) if (!(await tandem.knex('tandem_oidc').where({ id: row.id }).first())) await tandem.knex('tandem_oidc').insert(row);
       assert.equal(answerOf(await typeCode(browser, page, app.code())).get('error'), 'access_denied');
+    });
+
+    it('is over without its session, and uses up no code', async () => {
+      const page = await halfSignedIn();
+      const code = app.code();
+      for (const { name } of browser.cookies.all()) if (name.startsWith('_session')) browser.cookies.clear(name);
+      assert.equal((await typeCode(browser, page, code)).status, 410);
+      assert.ok(answerOf(await typeCode(browser, await halfSignedIn(), code)).get('code'));
     });
 
     it('is over once the person has signed out', async () => {
