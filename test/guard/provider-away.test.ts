@@ -21,6 +21,8 @@ onEachDatabase('an API whose provider changes or is away', (database) => {
   const clock = createTestClock();
 
   beforeEach(async () => {
+    // What the test before put forward.
+    clock.advance(Date.now() - clock());
     const knex = await database.open();
     server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
