@@ -327,7 +327,7 @@ onEachDatabase('the two-call API of a host', (database) => {
 
   it('binds the cookie of an https issuer to its origin', async () => {
     const [db, issuer, { server, origin }] = [await database.open(), 'https://id.example.com', await listen()];
-    const t = tandemOf({ db, issuer, secrets: { encryption: [newEncryptionKey()] }, features: [accounts({ hashing: { memoryCost: 1024, timeCost: 1, parallelism: 1 } }), totp()] });
+    const t = tandemOf({ db, issuer, notices: { send() {} }, secrets: { encryption: [newEncryptionKey()] }, features: [accounts({ hashing: { memoryCost: 1024, timeCost: 1, parallelism: 1 } }), totp()] });
     try {
       await t.migrate();
       const provider = new Provider(issuer, t.configure({ clients: clientsOf(issuer) }));
