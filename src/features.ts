@@ -1,7 +1,7 @@
 import type { AccountsOptions } from './accounts/accounts.ts';
 import type { AccountDirectory } from './oidc/accounts.ts';
 import type { QrOptions as QrRoomOptions } from './qr/transaction/core.ts';
-import type { TotpOptions as TotpRoomOptions } from './totp/authenticators.ts';
+import type { TotpOptions as TotpRoomOptions } from './totp/authenticators/authenticators.ts';
 import type { TwoCallOptions } from './totp/two-call/two-call.ts';
 
 /** Tandem's own accounts: registration, password, profile. */

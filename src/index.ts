@@ -18,4 +18,4 @@ export type { Theme } from './lib/views/views.ts';
 export { protect, type ProtectOptions } from './guard/protect.ts';
 export type { GuardedState, Requirements } from './guard/guard.ts';
 export type { OwnRouteOptions, ProtectOwn } from './guard/in-process.ts';
-export type { TokenAuth, TokenClaims } from './guard/token.ts';
+export type { TokenAuth, TokenClaims } from './guard/tokens/token.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
-import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { AccountsService } from './accounts.ts';
 import type { AccountItem } from './items.ts';
 import { problemOf, register, registrationForm } from './registration.ts';

@@ -7,8 +7,8 @@ import type { Browsers } from '../lib/http/browser.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import { ACR } from '../oidc/acr.ts';
-import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
-import type { SecondFactors, SignInMethod } from '../oidc/sign-in.ts';
+import type { InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
+import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Account, AccountsService, Attempt } from './accounts.ts';
 import { register, registrationForm } from './registration.ts';
 

@@ -10,10 +10,10 @@ import type { Http } from '../lib/http/http.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { createOidc } from '../oidc/oidc.ts';
-import type { OidcPages } from '../oidc/routes.ts';
-import type { SecondFactors, SignInMethod } from '../oidc/sign-in.ts';
+import type { OidcPages } from '../oidc/sign-in/routes.ts';
+import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
-import type { Authenticators } from '../totp/authenticators.ts';
+import type { Authenticators } from '../totp/authenticators/authenticators.ts';
 import type { TandemOptions } from './options.ts';
 
 /** The features that were listed. */

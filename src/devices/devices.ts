@@ -6,7 +6,7 @@ import type { Browsers } from '../lib/http/browser.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import type { SignInGate } from '../oidc/sign-in.ts';
+import type { SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import './events.ts';
 import { createDeviceStore } from './device-store.ts';

@@ -11,7 +11,7 @@ import { route } from '../lib/http/route.ts';
 import { describeBrowser } from '../lib/http/user-agent.ts';
 import { Html } from '../lib/views/html.ts';
 import type { Views } from '../lib/views/views.ts';
-import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import type { EnrolmentService, EnrolmentStatus } from './enrolment.ts';
 import { deviceName, UNPROVEN_CAP_MS } from './service.ts';

@@ -1,6 +1,6 @@
 import type { Context as KoaContext } from 'koa';
 import type { GuardError } from './errors.ts';
-import { ALGORITHMS } from './jwt.ts';
+import { ALGORITHMS } from './tokens/jwt.ts';
 import { schemeOf } from './request.ts';
 
 /** What a refusal tells the client to ask for. */

@@ -2,7 +2,7 @@ import type { Middleware } from 'koa';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { createGuard, type GuardedState, type Requirements } from './guard.ts';
 import { checkRequirements, checkUrl } from './options.ts';
-import { createWireSource } from './over-the-wire.ts';
+import { createWireSource } from './tokens/over-the-wire.ts';
 import { targetOf } from './request.ts';
 
 export interface ProtectOptions extends Requirements {

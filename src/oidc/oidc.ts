@@ -8,15 +8,15 @@ import type { Http } from '../lib/http/http.ts';
 import { createAccessTokens, type AccessTokens, type Configured } from './access-tokens.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
 import type { Level } from './configuration/levels.ts';
-import { createGate, type Gate } from './gate.ts';
+import { createGate, type Gate } from './sign-in/gate.ts';
 import { createGrantLoader } from './grants.ts';
-import { createInteractions, type Interactions } from './interactions.ts';
+import { createInteractions, type Interactions } from './sign-in/interactions.ts';
 import { createLedger, type UsableDevices } from './ledger/ledger.ts';
 import { adjustContext, pinOrigin } from './origin.ts';
 import { createProviderPages } from './pages.ts';
 import type { Resources } from './configuration/resources.ts';
-import { oidcRoutes, type OidcPages } from './routes.ts';
-import type { SecondFactors, SignInMethod } from './sign-in.ts';
+import { oidcRoutes, type OidcPages } from './sign-in/routes.ts';
+import type { SecondFactors, SignInMethod } from './sign-in/sign-in.ts';
 import { createSubjects, sectorOf } from './subjects/subjects.ts';
 
 export interface OidcOptions {

@@ -8,8 +8,8 @@ import type { Browsers } from '../lib/http/browser.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { ACR, meets, requestedAcr } from '../oidc/acr.ts';
-import type { Authentication, InteractionDetails, Interactions } from '../oidc/interactions.ts';
-import type { SignInMethod } from '../oidc/sign-in.ts';
+import type { Authentication, InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
+import type { SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import './events.ts';
 
 export interface PasskeyRooms {

@@ -7,7 +7,7 @@ import type { Factors } from '../factors/factors.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import type { SignedIn, SignInGate } from '../oidc/sign-in.ts';
+import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from './recovery.ts';
 import type { RecoveryService } from './service.ts';
 

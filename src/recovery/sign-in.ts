@@ -6,8 +6,8 @@ import { route, type RouteContext } from '../lib/http/route.ts';
 import { servicesOf } from '../lib/http/services.ts';
 import type { Views } from '../lib/views/views.ts';
 import { ACR } from '../oidc/acr.ts';
-import type { InteractionDetails, Interactions } from '../oidc/interactions.ts';
-import type { SignInMethod } from '../oidc/sign-in.ts';
+import type { InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
+import type { SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { HeldFactors, RecoveryService } from './service.ts';
 
 const STEP_UP = 'step_up';

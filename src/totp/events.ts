@@ -1,4 +1,4 @@
-import type { ActivatedBy } from './authenticators.ts';
+import type { ActivatedBy } from './authenticators/authenticators.ts';
 
 declare module '../lib/events.ts' {
   interface EventMap {

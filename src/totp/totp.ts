@@ -4,14 +4,14 @@ import type { Context, Transaction } from '../context.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { Http } from '../lib/http/http.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import type { Interactions } from '../oidc/interactions.ts';
-import type { OidcPages } from '../oidc/routes.ts';
-import type { SignInGate, SignInMethod } from '../oidc/sign-in.ts';
+import type { Interactions } from '../oidc/sign-in/interactions.ts';
+import type { OidcPages } from '../oidc/sign-in/routes.ts';
+import type { SignInGate, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
-import { createAuthenticators, type Authenticators, type TotpOptions } from './authenticators.ts';
-import { createSignInEnrolment } from './enrolment.ts';
-import { authenticatorPages } from './pages.ts';
-import { createTotpSignIn } from './sign-in.ts';
+import { createAuthenticators, type Authenticators, type TotpOptions } from './authenticators/authenticators.ts';
+import { createSignInEnrolment } from './pages/sign-in-enrolment.ts';
+import { authenticatorPages } from './pages/account.ts';
+import { createTotpSignIn } from './pages/sign-in.ts';
 
 export interface TotpRooms extends TotpOptions {
   readonly accounts: AccountDirectory;

@@ -19,7 +19,7 @@ import { randomToken, sha256 } from '../../src/lib/crypto.ts';
 import { createLimits } from '../../src/lib/limits.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { satisfies } from '../../src/oidc/acr.ts';
-import type { SignInGate } from '../../src/oidc/sign-in.ts';
+import type { SignInGate } from '../../src/oidc/sign-in/sign-in.ts';
 import type { TestDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';

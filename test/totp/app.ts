@@ -3,7 +3,7 @@ import { createEvents } from '../../src/lib/events.ts';
 import { createDatabase } from '../../src/lib/database/database.ts';
 import { createKeyRing, newEncryptionKey } from '../../src/lib/key-ring.ts';
 import { createLimits } from '../../src/lib/limits.ts';
-import { createAuthenticators } from '../../src/totp/authenticators.ts';
+import { createAuthenticators } from '../../src/totp/authenticators/authenticators.ts';
 import { accounts, qr, totp, type Feature } from '../../src/index.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
 import type { TestDatabase } from '../support/databases.ts';

@@ -9,7 +9,7 @@ import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
 import type { ProviderPages } from '../pages.ts';
 import { createPolicy } from './policy.ts';
 import { resourceIndicators, type Resources } from './resources.ts';
-import type { SecondFactors } from '../sign-in.ts';
+import type { SecondFactors } from '../sign-in/sign-in.ts';
 import { OPAQUE_SECTOR, sectorUri } from '../subjects/subjects.ts';
 import { createTokenClaims } from './token-claims.ts';
 

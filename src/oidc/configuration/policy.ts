@@ -1,8 +1,8 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { ACR, meets, requestedAcr, satisfies, type AcrRequest } from '../acr.ts';
 import { BUILT_IN_CLIENT } from '../built-in-client.ts';
-import { isBelowSite, owesFactor } from '../second-factor.ts';
-import type { SecondFactors } from '../sign-in.ts';
+import { isBelowSite, owesFactor } from '../sign-in/second-factor.ts';
+import type { SecondFactors } from '../sign-in/sign-in.ts';
 import { demandedLevel, type Levels } from './levels.ts';
 
 const { Check, Prompt, base } = interactionPolicy;

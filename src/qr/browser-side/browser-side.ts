@@ -2,7 +2,7 @@ import { AppError } from '../../errors.ts';
 import { randomToken } from '../../lib/crypto.ts';
 import { networkOf } from '../../lib/network.ts';
 import { ACR } from '../../oidc/acr.ts';
-import type { Authentication } from '../../oidc/interactions.ts';
+import type { Authentication } from '../../oidc/sign-in/interactions.ts';
 import { refusal, subjectOf, type Parts } from '../transaction/core.ts';
 import type { PhoneSide } from '../phone-side/phone-side.ts';
 import type { Facts } from '../phone-side/request.ts';

@@ -10,7 +10,7 @@ import { openStream } from '../../lib/http/sse.ts';
 import { describeBrowser } from '../../lib/http/user-agent.ts';
 import { Html } from '../../lib/views/html.ts';
 import type { Views } from '../../lib/views/views.ts';
-import type { InteractionDetails, Interactions } from '../../oidc/interactions.ts';
+import type { InteractionDetails, Interactions } from '../../oidc/sign-in/interactions.ts';
 import type { Page } from './browser-side.ts';
 import type { QrOptions } from '../transaction/core.ts';
 import { frameNumber } from '../transaction/frames.ts';

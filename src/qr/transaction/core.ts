@@ -3,7 +3,7 @@ import type { Device } from '../../devices/device-store.ts';
 import { AppError } from '../../errors.ts';
 import type { Browsers } from '../../lib/http/browser.ts';
 import type { AccountDirectory } from '../../oidc/accounts.ts';
-import type { SecondFactors } from '../../oidc/sign-in.ts';
+import type { SecondFactors } from '../../oidc/sign-in/sign-in.ts';
 import type { Codes } from './codes.ts';
 import type { CancelReason } from '../events.ts';
 import type { Frames } from './frames.ts';

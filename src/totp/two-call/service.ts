@@ -6,7 +6,7 @@ import type { Factors } from '../../factors/factors.ts';
 import { base64url, randomToken, sha256 } from '../../lib/crypto.ts';
 import { networkOf } from '../../lib/network.ts';
 import { ACR } from '../../oidc/acr.ts';
-import type { Authenticators, PendingAuthenticator } from '../authenticators.ts';
+import type { Authenticators, PendingAuthenticator } from '../authenticators/authenticators.ts';
 import type { Caller } from './callers.ts';
 import './events.ts';
 import { createTicketStore, type Ticket } from './ticket-store.ts';

@@ -5,7 +5,7 @@ import { createDatabase } from '../../../src/lib/database/database.ts';
 import { createEvents } from '../../../src/lib/events.ts';
 import { createKeyRing } from '../../../src/lib/key-ring.ts';
 import { createLimits } from '../../../src/lib/limits.ts';
-import { createAuthenticators } from '../../../src/totp/authenticators.ts';
+import { createAuthenticators } from '../../../src/totp/authenticators/authenticators.ts';
 import { codeOf } from '../../support/otp.ts';
 import { saturate } from '../saturate.ts';
 import { personOf } from './clients.ts';
