@@ -150,7 +150,7 @@ export default tseslint.config(
   ...ROOMS.map((room) => ({ files: [`src/${room}/**/*.ts`], rules: restrict([otherRooms(ROOMS.filter((other) => other !== room)), assembly, runners]) })),
   // 3. Routes talk to services.
   ...ROOMS.map((room) => ({
-    files: [`src/${room}/**/*routes.ts`, `src/${room}/**/pages.ts`],
+    files: [`src/${room}/**/*routes.ts`, `src/${room}/**/pages.ts`, `src/${room}/**/pages/**`],
     rules: restrict([
       otherRooms(ROOMS.filter((other) => other !== room)),
       assembly,
