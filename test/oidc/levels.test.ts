@@ -7,14 +7,18 @@ import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-
 import { API, CALLBACK, TEST_CLIENTS } from '../support/tandem.ts';
 import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
 import { asksForCode, FEATURES, startWithTotp, typeCode, type TotpTandem } from '../totp/app.ts';
-import { answerOf, authorizationUrl, payloadOf, pkce, tokenRequest, typePassword, type Person } from './helpers.ts';
+import { answerOf, authorizationUrl, payloadOf, pkce, signInAndConsent, tokenRequest, typePassword, type Person } from './helpers.ts';
 
-const [ONE, ONE_QR, TWO, TWO_QR] = ['urn:tandem:acr:1', 'urn:tandem:acr:1:qr', 'urn:tandem:acr:2', 'urn:tandem:acr:2:qr'];
+const [ONE, TWO, TWO_QR] = ['urn:tandem:acr:1', 'urn:tandem:acr:2', 'urn:tandem:acr:2:qr'];
 const essential = (...values: string[]) => JSON.stringify({ id_token: { acr: { essential: true, values } } });
 
 const BANK: ClientMetadata = { ...TEST_CLIENTS.house, client_id: 'bank', client_name: 'Bank', tandem_level: 2 };
-const RESOURCES = { [API]: { scopes: { read: 'read your notes', write: { description: 'change your notes', level: 2 } } } } as const;
-const CLIENTS = [...Object.values(TEST_CLIENTS), BANK, { ...TEST_CLIENTS.house, client_id: 'notes', tandem_resources: { [API]: ['read', 'write'] } }];
+const OTHER_API = 'https://other.example.com';
+const RESOURCES = {
+  [API]: { scopes: { read: 'read your notes', write: { description: 'change your notes', level: 2 } } },
+  [OTHER_API]: { scopes: { read: 'read your mail' } },
+} as const;
+const CLIENTS = [...Object.values(TEST_CLIENTS), BANK, { ...TEST_CLIENTS.house, client_id: 'notes', tandem_resources: { [API]: ['read', 'write'], [OTHER_API]: ['read'] } }];
 
 onEachDatabase('a level', (database) => {
   const { verifier, challenge } = pkce();
@@ -68,42 +72,6 @@ onEachDatabase('a level', (database) => {
     if (decided.confirmCode !== undefined) await post('/qr/confirm', { code: decided.confirmCode });
     return desktop.browser.post(`${base}/redeem`, { csrf });
   }
-
-  describe('of a sign-in, in the ID token,', () => {
-    const proof = async (page: Page) => {
-      const { acr, amr } = await idToken(answerOf(page));
-      return [acr, amr];
-    };
-
-    it('is 1 by password', async () => {
-      assert.deepEqual(await proof(await typePassword(browser, await browser.get(url()), person)), [ONE, ['pwd']]);
-    });
-
-    it('is 1:qr by the presence key', async () => {
-      const phone = await firstPhone(false);
-      assert.deepEqual(await proof(await approve(createDesktop(tandem), phone)), [ONE_QR, ['swk', 'user', 'mca']]);
-    });
-
-    it('is 2 by password and code', async () => {
-      const app = await tandem.addApp(person.accountId);
-      const page = await typePassword(browser, await browser.get(url()), person);
-      assert.deepEqual(await proof(await typeCode(browser, page, app.code())), [TWO, ['pwd', 'otp', 'mfa']]);
-    });
-
-    it('is 2 by the presence key and a code', async () => {
-      const phone = await firstPhone(false);
-      const app = await tandem.addApp(person.accountId);
-      const desktop = createDesktop(tandem);
-      answerOf(await approve(desktop, phone));
-      const page = await desktop.browser.get(url({ claims: essential(TWO) }));
-      assert.deepEqual(await proof(await typeCode(desktop.browser, page, app.code())), [TWO, ['swk', 'user', 'mca', 'otp', 'mfa']]);
-    });
-
-    it('is 2:qr by the user-verifying key', async () => {
-      const phone = await firstPhone(true);
-      assert.deepEqual(await proof(await approve(createDesktop(tandem), phone, { claims: essential(TWO_QR) })), [TWO_QR, ['swk', 'user', 'mca', 'mfa']]);
-    });
-  });
 
   for (const [whose, demand, clientId] of [
     ['the client', { client_id: 'bank' }, 'bank'],
@@ -275,6 +243,27 @@ onEachDatabase('a level', (database) => {
       const answer = answerOf(await browser.submit(await typeCode(browser, half, app.code()), '/consent'));
       const form = { grant_type: 'authorization_code', code: answer.get('code')!, redirect_uri: CALLBACK, code_verifier: verifier, resource: API };
       assert.equal((await tokenRequest(tandem, 'rp', form)).json['scope'], 'write');
+    });
+
+    it('is not given to who signed in by password, whatever the token endpoint is asked for', async () => {
+      const weak = async (parameters: Record<string, string>) => {
+        const request = { code_challenge: challenge, prompt: 'consent', ...parameters };
+        const page = await signInAndConsent(browser, await browser.get(authorizationUrl(tandem, request)), person);
+        return { grant_type: 'authorization_code', code: answerOf(page).get('code')!, redirect_uri: CALLBACK, code_verifier: verifier };
+      };
+      const unnamed = await weak({ scope: 'openid write' });
+      assert.equal((await tokenRequest(tandem, 'rp', { ...unnamed, resource: API })).json['error'], 'invalid_target');
+      const lesser = await weak({ scope: 'openid offline_access read', resource: API });
+      const { json } = await tokenRequest(tandem, 'rp', { ...lesser, resource: API, scope: 'read write' });
+      assert.equal(json['scope'], 'read');
+      const refresh = { grant_type: 'refresh_token', refresh_token: String(json['refresh_token']), resource: API, scope: 'openid write' };
+      assert.equal((await tokenRequest(tandem, 'rp', refresh)).json['error'], 'invalid_scope');
+    });
+
+    it('is asked where one of several resources demands it', async () => {
+      answerOf(await typePassword(browser, await browser.get(url()), person));
+      const several = `${url({ client_id: 'notes', prompt: 'none', scope: 'openid read write', resource: OTHER_API })}&resource=${encodeURIComponent(API)}`;
+      assert.equal(answerOf(await browser.get(several)).get('error'), 'interaction_required');
     });
   });
 });
