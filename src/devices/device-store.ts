@@ -100,9 +100,12 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
     `update tandem_devices set state = 'revoked', revoked_at = ?, revoked_reason = ? where id = ? and state <> 'revoked'`,
   );
   const lostUnproven = db.statement<{ id: string }>(
-    `select id from tandem_devices where account_id = ? and revoked_reason = 'lost-unproven' and revoked_at > ? limit 1`,
+    `select id from tandem_devices where account_id = ? and revoked_reason in ('lost-unproven', 'retired-unproven') and revoked_at > ? limit 1`,
   );
-  const vouch = db.statement(`update tandem_devices set revoked_reason = 'lost' where account_id = ? and revoked_reason = 'lost-unproven'`);
+  const vouch = db.statement(
+    `update tandem_devices set revoked_reason = case revoked_reason when 'lost-unproven' then 'lost' else 'retired' end
+      where account_id = ? and revoked_reason in ('lost-unproven', 'retired-unproven')`,
+  );
   const uncap = db.statement(`update tandem_devices set capped_until = null where account_id = ? and capped_until is not null`);
   const advance = db.statement(`update tandem_devices set credential_counter = ? where id = ? and credential_counter < ?`);
   const touch = db.statement(`update tandem_devices set last_used_at = ? where id = ?`);
@@ -200,17 +203,17 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
       return (await rename.run([name, id, accountId], tx)) === 1;
     },
 
-    /** False when it was revoked before. `lost-unproven`: reported by a sign-in that could not have added a phone. */
-    async revoke(id: string, reason: RevocationReason | 'lost-unproven', tx: Transaction): Promise<boolean> {
+    /** False when it was revoked before. `…-unproven`: by less than adding a phone takes. */
+    async revoke(id: string, reason: RevocationReason | `${RevocationReason}-unproven`, tx: Transaction): Promise<boolean> {
       return (await revoke.run([clock(), reason, id], tx)) === 1;
     },
 
-    /** Whether a device of the account was reported lost after `since` by a sign-in that could not have added one. */
+    /** Whether a device of the account was ended after `since` by less than adding one takes. */
     async lostUnproven(accountId: string, since: number, tx?: Transaction): Promise<boolean> {
       return (await lostUnproven.get([accountId, since], tx)) !== undefined;
     },
 
-    /** What was reported lost counts as proven from now on. */
+    /** What was ended so counts as proven from now on. */
     async vouch(accountId: string, tx: Transaction): Promise<void> {
       await vouch.run([accountId], tx);
     },

@@ -47,7 +47,7 @@ export interface Devices {
   revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device>;
   /** The strongest class that the account's phones can prove; undefined where it has none. */
   reach(accountId: string, tx?: Transaction): Promise<string | undefined>;
-  /** Whether a phone of the account was reported lost within the last week by a sign-in that could not have added one. */
+  /** Whether a phone of the account was reported lost, or put away, within the last week by a proof that could not have added one. */
   lostUnproven(accountId: string, tx?: Transaction): Promise<boolean>;
   /** The account has proven a factor other than a password and a phone: its phones count in full from now on. */
   liftCap(accountId: string, tx: Transaction): Promise<void>;

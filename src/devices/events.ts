@@ -28,7 +28,7 @@ declare module '../lib/events.ts' {
     'device.renamed': { deviceId: string; name: string };
     /**
      * From now on every call of the device is refused. `lost` also ends the sessions and grants that it made. Where the account ended it,
-     * `proven` tells whether the sign-in had proven as much as adding a phone takes.
+     * `proven` tells whether the sign-in had proven as much as adding a phone takes; of a device that ended itself it is false where that had not.
      */
     'device.revoked': { deviceId: string; reason: RevocationReason; by: RevokedBy; name?: string; proven?: boolean };
   }

@@ -38,7 +38,7 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
     return publicDevice(device);
   }
 
-  /** Revokes in `tx`; false when it was revoked before. `proven` where the account does it: by a sign-in that could also add a phone. */
+  /** Revokes in `tx`; false when it was revoked before. `proven`: by a proof that could also add a phone. */
   async function revoke(
     tx: Transaction,
     device: Pick<Device, 'id' | 'accountId'> & Partial<Pick<Device, 'name'>>,
@@ -47,7 +47,7 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
     address?: string,
     proven?: boolean,
   ) {
-    if (!(await store.revoke(device.id, reason === 'lost' && proven === false ? 'lost-unproven' : reason, tx))) return false;
+    if (!(await store.revoke(device.id, proven === false ? `${reason}-unproven` : reason, tx))) return false;
     await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(device.name !== undefined && { name: device.name }), ...(proven !== undefined && { proven }) });
     return true;
   }
@@ -89,7 +89,7 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
       return devices.some(({ userVerifying, levelCap }) => userVerifying && levelCap === 2) ? ACR.twoQr : ACR.oneQr;
     },
 
-    /** Whether a phone of the account was lately reported lost by a sign-in that could not have added one. */
+    /** Whether a phone of the account was lately reported lost, or put away, by a proof that could not have added one. */
     lostUnproven,
 
     /** Ends all devices of an account as lost, as has been proven to be its wish; returns how many there were. */
@@ -167,10 +167,14 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
       }
     },
 
-    /** The device ends itself; that it had ended before is as well. */
-    async retire(device: Device, address?: string): Promise<void> {
+    /**
+     * The device ends itself; that it had ended before is as well. Its presence key signs that: of a phone that proves level 2 by the other one, whoever
+     * has it without its PIN could otherwise make the account one without a factor, and put their own in its place.
+     */
+    async retire({ id, state, userVerifying, levelCap, ...device }: Device, address?: string): Promise<void> {
+      const proven = state === 'active' && userVerifying && levelCap === 2 ? false : undefined;
       await db.transaction(async (tx) => {
-        await revoke(tx, device, 'retired', 'device', address);
+        await revoke(tx, { ...device, id }, 'retired', 'device', address, proven);
       });
     },
   };

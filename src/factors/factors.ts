@@ -34,7 +34,7 @@ export interface Factors {
 export interface FactorRooms {
   /** The strongest class that the account's phones can prove; undefined where it has none. */
   phones(accountId: string, tx?: Transaction): Promise<string | undefined>;
-  /** Whether a phone was lately reported lost by a sign-in that could not have added one. */
+  /** Whether a phone was lately reported lost, or put away, by a proof that could not have added one. */
   lostUnproven(accountId: string, tx?: Transaction): Promise<boolean>;
   /** Whether the account has an authenticator, be it off or not. */
   authenticators(accountId: string, tx?: Transaction): Promise<boolean>;

@@ -172,6 +172,25 @@ onEachDatabase('what adding or removing a factor needs', (database) => {
     assert.equal((await phonesOf())[0].capped_until, null);
   });
 
+  it('is no less because a phone has put itself away by its presence alone', async () => {
+    await desktop.signIn(person);
+    const phone = await addPhone(true);
+    await tandem.knex('tandem_devices').where({ account_id: person.accountId }).update({ capped_until: null });
+    const codes = await tandem.knex('tandem_recovery_codes').where({ account_id: person.accountId });
+    // Whoever has the phone, unlocked, but not the PIN of its key.
+    const { browser: finder } = await byPhone(phone);
+    await phone.retire();
+    assert.equal((await phonesOf()).length, 0);
+
+    for (const by of [finder, (await byPassword()).browser]) {
+      for (const path of [`${APPS}/add`, `${CODES}/new`]) assert.ok(asksForProof(await at(path, by)), path);
+    }
+    assert.equal((await tandem.knex('tandem_recovery_codes').where({ account_id: person.accountId })).length, codes.length, 'the owner keeps the codes');
+    desktop = await byPassword();
+    await addPhone(true);
+    assert.ok((await phonesOf())[0].capped_until > tandem.clock() + 6 * DAY);
+  });
+
   it('is asked again when the code is typed, whatever was shown before', async () => {
     await desktop.signIn(person);
     const { browser: early } = await byPassword();
