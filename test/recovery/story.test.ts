@@ -153,7 +153,7 @@ onEachDatabase('a sign-in with a recovery code', (database) => {
     assert.ok((await silently(desk)).get('code'));
     assert.equal((await phone.status()).state, 'active');
     const again = newBrowser();
-    assert.ok((await idToken(await withCode(again, app)))['acr'], LEVEL_2);
+    assert.equal((await idToken(await withCode(again, app)))['acr'], LEVEL_2);
     const third = newBrowser();
     assert.equal((await typeRecoveryCode(third, await halfSignedIn(third), codes[0]!)).status, 422, 'a code is good once');
   });
@@ -222,7 +222,7 @@ onEachDatabase('a sign-in with a recovery code', (database) => {
     assert.match(page.text, /Too many attempts/);
     const json = await browser.submit(page, '/recovery', { code: codes[0]! }, { headers: { accept: 'application/json' } });
     assert.equal(json.json()['error'], 'rate_limited');
-    assert.ok((await idToken(await withCode(newBrowser(), app)))['acr'], LEVEL_2);
+    assert.equal((await idToken(await withCode(newBrowser(), app)))['acr'], LEVEL_2);
   });
 
   it('takes a code from our own form alone', async () => {
