@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { createHttpBrowser, type Page } from '../support/http-browser.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { newEncryptionKey, openDatabase } from '../../src/index.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
 import { codeOf } from '../support/otp.ts';
-import { run, type Program } from './program.ts';
+import { readMail } from '../notices/smtp-server.ts';
+import { run, temporaryFolder, type Program } from './program.ts';
 
 onEachDatabase('tandem accounts reset-second-factor', (database) => {
   const email = 'ada@example.com';
   const password = 'seven blue lanterns over Ghent';
   let env: Record<string, string>;
+  const folder = temporaryFolder();
   let url: string;
   let server: Program;
   let issuer: string;
@@ -27,8 +30,9 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     await server.ended();
   });
 
+  /** Its mail goes into a folder of its own: what the server sends is not its doing. */
   async function reset(...args: string[]) {
-    const program = run(['accounts', 'reset-second-factor', ...args], { ...env, ISSUER: issuer });
+    const program = run(['accounts', 'reset-second-factor', ...args], { ...env, ISSUER: issuer, MAIL_FOLDER: folder.path('mail') });
     return { code: await program.ended(), output: program.output(), errors: program.errors() };
   }
 
@@ -91,6 +95,10 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     assert.deepEqual([done.code, done.errors], [0, '']);
     assert.match(done.output, /^ada@example.com: removed 0 authenticators .* locked out 1 phones/);
     assert.equal((await phone.status()).state, 'revoked');
+
+    const mails = await Promise.all((await readdir(folder.path('mail'))).map(async (file) => readMail(await readFile(folder.path('mail', file), 'utf8'))));
+    assert.deepEqual(mails.map(({ headers }) => headers.get('to')), [email, email], 'each reset is told, and nothing else');
+    for (const { headers } of mails) assert.match(headers.get('subject')!, /second factor/i);
 
     const again = await reset(email, '--yes');
     assert.deepEqual([again.code, again.output], [0, `${email} has no second factor; nothing has been changed\n`]);
