@@ -1,12 +1,13 @@
 import type { FindAccount } from 'oidc-provider';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
+import type { HashingCost } from '../lib/argon2.ts';
 import { base64url, sha256, uuid } from '../lib/crypto.ts';
 import { networkOf } from '../lib/network.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { emailKey, parseEmail } from './email.ts';
 import './events.ts';
-import { createHashing, type HashingCost } from './hashing.ts';
+import { createHashing } from './hashing.ts';
 import { createPasswordRule, type PasswordRule } from './password-rule.ts';
 import { createAccountStore, type Account, type AccountRecord } from './store.ts';
 

@@ -1,18 +1,6 @@
 import { hash, parseOptions, verify } from '@node-rs/argon2';
+import { ARGON2ID, DEFAULT_COST, type HashingCost } from '../lib/argon2.ts';
 import { randomToken } from '../lib/crypto.ts';
-
-/** What a password costs: memory in KiB, passes, lanes. */
-export interface HashingCost {
-  readonly memoryCost: number;
-  readonly timeCost: number;
-  readonly parallelism: number;
-}
-
-/** The first choice of the OWASP Password Storage Cheat Sheet that fits many sign-ins at once: 19 MiB, two passes. */
-const DEFAULT_COST: HashingCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-
-/** Argon2id; the library's enum of the same name is empty at run time. */
-const ARGON2ID = 2;
 
 export interface Hashing {
   hash(password: string): Promise<string>;

@@ -1,5 +1,6 @@
 import type { Context as KoaContext } from 'koa';
 import { AppError } from '../errors.ts';
+import { setRetryAfter } from '../lib/http/answers.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { Account, AccountsService } from './accounts.ts';
 
@@ -47,7 +48,7 @@ export async function register(
   } catch (error) {
     const problem = problemOf(error);
     if (!problem || !(error instanceof AppError)) throw error;
-    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    setRetryAfter(ctx, error);
     registrationForm(ctx, views, accounts, { ...form, email: body.email, name: body.name ?? '' }, problem, error.status);
     return undefined;
   }

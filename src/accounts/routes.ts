@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { seeOther, setRetryAfter } from '../lib/http/answers.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
@@ -25,14 +26,9 @@ const doneQuery = z.object({ done: z.enum(['name', 'password']).optional() });
  */
 export function accountRoutes(
   router: Router,
-  { issuer, accounts, gate, http, items = [] }: { issuer: string; accounts: AccountsService; gate: SignInGate; http: Http; items?: readonly AccountItem[] },
+  { accounts, gate, http, items = [] }: { accounts: AccountsService; gate: SignInGate; http: Http; items?: readonly AccountItem[] },
 ): void {
   const { views } = http;
-
-  function redirect(ctx: RouteContext, path: string) {
-    ctx.redirect(issuer + path);
-    ctx.status = 303;
-  }
 
   async function profileOf({ accountId }: SignedIn) {
     const account = await accounts.profile(accountId);
@@ -42,13 +38,13 @@ export function accountRoutes(
 
   // The interaction's cookie is sent to its own path alone, so that is where registering leads back from.
   route(router, { method: 'GET', path: '/account/register', kind: 'page', query: registerQuery }, async (ctx, { query }) => {
-    if (query.uid !== undefined) return redirect(ctx, `/interaction/${query.uid}/register`);
+    if (query.uid !== undefined) return seeOther(ctx, `/interaction/${query.uid}/register`);
     registrationForm(ctx, views, accounts, { action: '/account/register', back: '/account' });
   });
 
   route(router, { method: 'POST', path: '/account/register', kind: 'form', body: registrationBody }, async (ctx, { body }) => {
     const form = { action: '/account/register', back: '/account' };
-    if (await register(ctx, views, accounts, form, body)) redirect(ctx, '/account');
+    if (await register(ctx, views, accounts, form, body)) seeOther(ctx, '/account');
   });
 
   async function home(ctx: RouteContext, signedIn: SignedIn, options: { done?: string | undefined; name?: string; problem?: string; status?: number } = {}) {
@@ -77,7 +73,7 @@ export function accountRoutes(
       if (!problem || !(error instanceof AppError)) throw error;
       return home(ctx, signedIn, { name: body.name, problem: problem.key, status: error.status });
     }
-    redirect(ctx, '/account?done=name');
+    seeOther(ctx, '/account?done=name');
   });
 
   async function passwordForm(ctx: RouteContext, signedIn: SignedIn, problem = { field: '', key: '' }, status = 200) {
@@ -101,10 +97,10 @@ export function accountRoutes(
       const wrong = error instanceof AppError && error.code === 'invalid_credentials';
       const problem = wrong ? { field: 'current', key: 'current_wrong' } : problemOf(error);
       if (!problem || !(error instanceof AppError)) throw error;
-      if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+      setRetryAfter(ctx, error);
       return passwordForm(ctx, signedIn, problem, error.status);
     }
-    redirect(ctx, '/account?done=password');
+    seeOther(ctx, '/account?done=password');
   });
 
   // The button has asked already, and its form bears our token.

@@ -3,6 +3,7 @@ import type { Context as KoaContext } from 'koa';
 import { z } from 'zod';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { setRetryAfter } from '../lib/http/answers.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
@@ -72,7 +73,7 @@ export function createPasswordSignIn({
     const failure = failureOf(error, email);
     if (!failure || !(error instanceof AppError)) throw error;
     (ctx.state as Record<symbol, unknown>)[FAILURE] = failure;
-    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    setRetryAfter(ctx, error);
     await showSignIn(ctx, details, { status: error.status });
   }
 

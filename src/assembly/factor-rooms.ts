@@ -11,13 +11,14 @@ import { createTwoCall, type TwoCall } from '../totp/two-call/two-call.ts';
 import { directoryFor, type FirstCodes, type Frame } from './frame.ts';
 
 /** Recovery codes; `finish` puts their panel and their item behind those of the factors that they stand in for. */
-export function addRecovery({ context, features, home, http, router, oidc, factors, secondFactors, late, methods, items }: Frame, accounts: AccountDirectory) {
+export function addRecovery({ context, features, home, http, router, oidc, factors, changes, secondFactors, late, methods, items }: Frame, accounts: AccountDirectory) {
   const recovery = createRecovery(context, {
     accounts,
     gate: oidc.gate,
     views: http.views,
     browsers: http.browsers,
     factors,
+    changes,
     home,
     hashing: features.accounts?.options.hashing,
     held: {
@@ -48,12 +49,12 @@ export function addRecovery({ context, features, home, http, router, oidc, facto
 
 /** Phones: their enrolment, the app that runs on them, and the sign-ins that they approve. */
 export function addQr(frame: Frame, recovery: FirstCodes | undefined): void {
-  const { context, options, features, http, router, oidc, factors, secondFactors, late, accounts, methods, items, sweepers, closers } = frame;
+  const { context, options, features, http, router, oidc, factors, changes, secondFactors, late, accounts, methods, items, sweepers, closers } = frame;
   const { accounts: _host, ...qrOptions } = features.qr!.options;
   const { origin } = options.phone ?? {};
   const name = options.theme?.name;
   const rooms = { accounts: directoryFor(frame, 'qr'), gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: origin };
-  const phones = createDevices(context, { ...rooms, factors, showFirstCodes: recovery?.showFirstCodes, name, home: accounts && '/account', others: accounts ? [] : items });
+  const phones = createDevices(context, { ...rooms, factors, changes, showFirstCodes: recovery?.showFirstCodes, name, home: accounts && '/account', others: accounts ? [] : items });
   const devices = (late.devices = phones.service);
   const passkey = devices.passkeys && createPasskeySignIn(context, { ...rooms, passkeys: devices.passkeys, devices });
   const qr = createQr(context, { ...qrOptions, ...rooms, devices, secondFactors, below: passkey });
@@ -69,7 +70,7 @@ export function addQr(frame: Frame, recovery: FirstCodes | undefined): void {
 
 /** Authenticator apps; their panel stands first on the pages that it is on. */
 export function addTotp(frame: Frame, recovery: FirstCodes | undefined): void {
-  const { context, options, features, http, router, oidc, pages, factors, late, accounts, methods, items, sweepers } = frame;
+  const { context, options, features, http, router, oidc, pages, factors, changes, late, accounts, methods, items, sweepers } = frame;
   const room = createTotp(context, {
     ...features.totp!.options,
     accounts: directoryFor(frame, 'totp'),
@@ -78,6 +79,7 @@ export function addTotp(frame: Frame, recovery: FirstCodes | undefined): void {
     showSignIn: pages.signInPage,
     recovery: recovery?.service,
     factors,
+    changes,
     name: options.theme?.name,
     home: accounts && '/account',
     others: accounts ? [] : items,

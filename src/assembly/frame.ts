@@ -3,6 +3,7 @@ import type { AccountItem } from '../accounts/items.ts';
 import type { AccountsService } from '../accounts/accounts.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
 import { createFactors, type Factors } from '../factors/factors.ts';
 import type { AccountsFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
 import type { ProtectOwn } from '../guard/in-process.ts';
@@ -48,6 +49,7 @@ export interface Frame {
   readonly protect: ProtectOwn;
   readonly accounts: AccountsService | undefined;
   readonly factors: Factors;
+  readonly changes: ChangeGate;
   readonly secondFactors: SecondFactors;
   readonly late: Late;
   /** Ways to sign in, in the order of their panels. */

@@ -5,6 +5,7 @@ import { accountRoutes } from '../accounts/routes.ts';
 import { createPasswordSignIn } from '../accounts/sign-in.ts';
 import { createAudit } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
+import { createChangeGate } from '../factors/change-gate.ts';
 import { createProtect } from '../guard/in-process.ts';
 import { createKeys, type KeySet } from '../keys/service.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
@@ -92,12 +93,13 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
     level: options.level ?? 1,
     keys,
   });
-  const [router, methods] = [new Router(), [] as Frame['methods']];
+  const [router, methods, factors] = [new Router(), [] as Frame['methods'], factorsOf(late)];
   return {
     context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods,
     pages: oidc.routes(router, methods),
     protect: createProtect(context, oidc.tokens, resources),
-    factors: factorsOf(late),
+    factors,
+    changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),
     items: [],
     sweepers: [],
     closers: [],
@@ -110,7 +112,7 @@ function addAccounts({ context, http, router, oidc, pages, accounts, secondFacto
   const password = createPasswordSignIn({ context, accounts, interactions: oidc.interactions, secondFactors, http, showSignIn: pages.signInPage });
   password.routes(router);
   methods.push(password);
-  accountRoutes(router, { issuer: context.issuer, accounts, gate: oidc.gate, http, items });
+  accountRoutes(router, { accounts, gate: oidc.gate, http, items });
 }
 
 /** Adds the provider's own API, where something of it is on. */

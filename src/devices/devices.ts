@@ -4,6 +4,7 @@ import type { Context, Transaction } from '../context.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { Views } from '../lib/views/views.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { SignInGate } from '../oidc/sign-in/sign-in.ts';
@@ -71,6 +72,8 @@ export interface DevicesOptions {
   readonly accounts: AccountDirectory;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
+  /** Who may go where phones are added and removed. */
+  readonly changes: ChangeGate;
   /** Shows the recovery codes that come with a first factor. */
   readonly showFirstCodes?: ShowFirstCodes | undefined;
   readonly gate: SignInGate;
@@ -91,7 +94,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, factors, showFirstCodes, gate, browsers, views, phoneOrigin, name, home, others = [] }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, factors, changes, showFirstCodes, gate, browsers, views, phoneOrigin, name, home, others = [] }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -149,7 +152,7 @@ export function createDevices(context: Context, { accounts, factors, showFirstCo
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;
       const separate = origin === issuerOrigin ? undefined : origin;
       phoneRoutes(router, context, { devices, enrolments, rekeying, verification, nonces, accounts, views, appUrl, phoneOrigin: separate });
-      devicePages(router, context, { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home, others });
+      devicePages(router, { devices, enrolments, changes, showFirstCodes, gate, browsers, views, home, others });
     },
   };
 }

@@ -4,32 +4,29 @@ import qrcode from 'qrcode';
 import * as z from 'zod';
 import type { AccountItem } from '../accounts/items.ts';
 import { AppError } from '../errors.ts';
-import type { Clock } from '../context.ts';
-import type { Factors } from '../factors/factors.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
+import { seeOther } from '../lib/http/answers.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { route } from '../lib/http/route.ts';
 import { describeBrowser } from '../lib/http/user-agent.ts';
 import { Html } from '../lib/views/html.ts';
 import type { Views } from '../lib/views/views.ts';
-import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
+import type { SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import type { EnrolmentService, EnrolmentStatus } from './enrolment.ts';
 import { deviceName, UNPROVEN_CAP_MS } from './service.ts';
 import type { DeviceService } from './service.ts';
 
-/** How old a sign-in may be to add or remove a phone, in seconds. */
-const FRESH_SECONDS = 300;
 const LIST = '/account/devices';
 const ADD = `${LIST}/add`;
 
 /** Registers the pages on which an account sees, adds and removes its phones. */
 export function devicePages(
   router: Router,
-  { issuer, clock }: { issuer: string; clock: Clock },
-  { devices, enrolments, factors, showFirstCodes, gate, browsers, views, home, others }: {
+  { devices, enrolments, changes, showFirstCodes, gate, browsers, views, home, others }: {
     devices: DeviceService;
     enrolments: EnrolmentService;
-    factors: Factors;
+    changes: ChangeGate;
     showFirstCodes: ShowFirstCodes | undefined;
     gate: SignInGate;
     browsers: Browsers;
@@ -38,22 +35,8 @@ export function devicePages(
     others: readonly AccountItem[];
   },
 ): void {
-  const to = (ctx: KoaContext, path: string) => {
-    ctx.status = 303;
-    ctx.redirect(issuer + path);
-  };
-  const isFresh = ({ authTime }: SignedIn) => clock() / 1000 - authTime <= FRESH_SECONDS;
-
-  /** Who posts a form; a sign-in that has grown stale since the page was opened leads back to `page`, which renews it. */
-  async function poster(ctx: KoaContext, page: string): Promise<SignedIn | undefined> {
-    const signedIn = await gate.current(ctx);
-    if (signedIn && isFresh(signedIn)) return signedIn;
-    to(ctx, page);
-    return undefined;
-  }
-
-  /** What a sign-in lacks to add a phone or put one away; undefined where it lacks nothing. */
-  const lacks = ({ accountId, acr }: SignedIn) => factors.missing(acr, accountId, 'phone');
+  const removePath = (id: string) => `${LIST}/${encodeURIComponent(id)}/remove`;
+  const adding = { change: 'phone', path: ADD, back: LIST, title: 'devices.add_title' } as const;
 
   /** Whose enrolment a request is about; without sign-in or browser cookie there is none. */
   async function owner(ctx: KoaContext) {
@@ -100,16 +83,16 @@ export function devicePages(
   route(router, { method: 'POST', path: `${LIST}/:id/rename`, kind: 'form', body: z.strictObject({ name: deviceName }) }, async (ctx, { body }) => {
     const signedIn = await gate.current(ctx);
     if (signedIn) await devices.rename(signedIn.accountId, ctx.params['id'] ?? '', body.name, ctx.ip);
-    to(ctx, signedIn ? `${LIST}?done=renamed` : LIST);
+    seeOther(ctx, signedIn ? `${LIST}?done=renamed` : LIST);
   });
 
-  const proof = z.object({ proof: z.literal('phone').optional() });
+  const proof = z.object({ proof: z.literal('ask').optional() });
   route(router, { method: 'GET', path: `${LIST}/:id/remove`, kind: 'page', query: proof }, async (ctx, { query }) => {
-    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
+    const signedIn = await changes.require(ctx);
     if (!signedIn) return;
     const device = await devices.find(signedIn.accountId, ctx.params['id'] ?? '');
-    const missing = await lacks(signedIn);
-    if (query.proof && missing) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr: missing.acr.join(' ') }));
+    const missing = await changes.lacks(signedIn, 'phone');
+    if (query.proof && missing) return void (await changes.require(ctx, missing));
     const action = `${LIST}/${device.id}/remove`;
     const days = UNPROVEN_CAP_MS / (24 * 3_600_000);
     views.render(ctx, 'devices/remove', { device, action, missing: missing?.by, days, list: LIST }, { title: views.text(ctx, 'devices.remove_title') });
@@ -118,33 +101,23 @@ export function devicePages(
   const removal = z.strictObject({ reason: z.enum(['retired', 'lost']) });
   route(router, { method: 'POST', path: `${LIST}/:id/remove`, kind: 'form', body: removal }, async (ctx, { body }) => {
     const id = ctx.params['id'] ?? '';
-    const signedIn = await poster(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
+    const signedIn = await changes.poster(ctx, { path: removePath(id) });
     if (!signedIn) return;
     const { accountId, acr } = signedIn;
-    if (body.reason === 'retired' && (await lacks(signedIn))) return to(ctx, `${LIST}/${encodeURIComponent(id)}/remove`);
+    if (body.reason === 'retired' && (await changes.lacks(signedIn, 'phone'))) return seeOther(ctx, removePath(id));
     await devices.revoke(accountId, id, body.reason, ctx.ip, { acr });
-    to(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
+    seeOther(ctx, `${LIST}?done=${body.reason === 'lost' ? 'lost' : 'removed'}`);
   });
 
-  // Where another factor must vouch for the phone, that is said first: the sign-in page that follows cannot know why.
   route(router, { method: 'GET', path: ADD, kind: 'page', query: proof }, async (ctx, { query }) => {
-    const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
-    if (!signedIn) return;
-    const missing = await lacks(signedIn);
-    if (missing) {
-      if (query.proof) return void (await gate.require(ctx, { maxAge: FRESH_SECONDS, acr: missing.acr.join(' ') }));
-      const data = { by: missing.by, next: `${ADD}?proof=phone`, back: LIST };
-      return views.render(ctx, 'factors/proof', data, { title: views.text(ctx, 'devices.add_title') });
-    }
-    views.render(ctx, 'devices/add', { action: ADD, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
+    if (await changes.admit(ctx, adding, query.proof !== undefined)) views.render(ctx, 'devices/add', { action: ADD, list: LIST }, { title: views.text(ctx, 'devices.add_title') });
   });
 
   // Answers with the page itself: the ticket is kept only as a hash, so that no second request could show it again.
   route(router, { method: 'POST', path: ADD, kind: 'form' }, async (ctx) => {
-    const signedIn = await poster(ctx, ADD);
+    const signedIn = await changes.poster(ctx, adding);
     if (!signedIn) return;
     const { accountId, acr } = signedIn;
-    if (await lacks(signedIn)) return to(ctx, ADD);
     const who = { accountId, browserHash: browsers.hash(browsers.ensure(ctx)) };
     const { id, link } = await enrolments.start({ ...who, acr, address: ctx.ip });
     await showEnrolment(ctx, await enrolments.status(id, who), link, false);
@@ -169,16 +142,16 @@ export function devicePages(
       if (!(await devices.lostUnproven(who.accountId)) && (await showFirstCodes?.(ctx, who.accountId, { path: added }))) return;
     } catch (error) {
       // The page with the codes, loaded again: they are shown once.
-      if (error instanceof AppError && error.code === 'already_claimed') return to(ctx, added);
+      if (error instanceof AppError && error.code === 'already_claimed') return seeOther(ctx, added);
       // These are said on the page itself, which knows the way on.
       if (!(error instanceof AppError) || (error.code !== 'invalid_code' && error.code !== 'expired')) throw error;
       return await showEnrolment(ctx, await enrolments.status(id, who), body.link);
     }
-    to(ctx, added);
+    seeOther(ctx, added);
   });
 
   route(router, { method: 'POST', path: `${LIST}/enrolments/:id/cancel`, kind: 'form' }, async (ctx) => {
     await enrolments.cancel(ctx.params['id'] ?? '', await owner(ctx), ctx.ip);
-    to(ctx, LIST);
+    seeOther(ctx, LIST);
   });
 }

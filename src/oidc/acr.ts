@@ -6,6 +6,9 @@ export const ACR = {
   twoQr: 'urn:tandem:acr:2:qr',
 } as const;
 
+/** The prompt that asks for a stronger proof inside a session. */
+export const STEP_UP = 'step_up';
+
 /** Each class with all that it satisfies, strongest first. */
 const SATISFIES: Readonly<Record<string, readonly string[]>> = {
   [ACR.twoQr]: [ACR.twoQr, ACR.two, ACR.oneQr, ACR.one],
@@ -19,6 +22,13 @@ export const ACR_VALUES: readonly string[] = Object.keys(SATISFIES);
 /** True when an authentication of class `have` is as good as `want`; a class that is not ours satisfies only itself. */
 export function satisfies(have: string | undefined, want: string): boolean {
   return have !== undefined && (have === want || (SATISFIES[have]?.includes(want) ?? false));
+}
+
+const BY_PHONE: ReadonlySet<string> = new Set(['swk', 'hwk']);
+
+/** True when a phone or passkey approved a sign-in with these methods (RFC 8176 §2). */
+export function byPhone(amr: readonly string[] = []): boolean {
+  return amr.some((method) => BY_PHONE.has(method));
 }
 
 /** What an authorization request asks of `acr`. */

@@ -1,23 +1,12 @@
 import { hashRaw } from '@node-rs/argon2';
+import { ARGON2ID, DEFAULT_COST, type HashingCost } from '../lib/argon2.ts';
 import { base64url, fromBase64url, randomFrom, randomToken } from '../lib/crypto.ts';
-
-/** What trying a code costs: memory in KiB, passes, lanes. */
-export interface HashingCost {
-  readonly memoryCost: number;
-  readonly timeCost: number;
-  readonly parallelism: number;
-}
 
 /** Crockford's base32: no letter that reads like a digit, and no U. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 /** Times 5 bits make the 80 of a code. */
 const LENGTH = 16;
 const CODE = new RegExp(`^[${ALPHABET}]{${LENGTH}}$`);
-
-/** As much as a password by default: 80 random bits would do with less, but tries are rare. */
-const DEFAULT_COST: HashingCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-/** Argon2id; the library's enum of the same name is empty at run time. */
-const ARGON2ID = 2;
 
 /** A new code, without its hyphens. */
 export function newCode(): string {
@@ -52,6 +41,7 @@ export interface CodeHashing {
   pretend(): Promise<string>;
 }
 
+/** @param cost as much as a password by default: 80 random bits would do with less, but tries are rare */
 export function createCodeHashing(cost: HashingCost = DEFAULT_COST): CodeHashing {
   const newSalt = () => randomToken(16);
   const hash = async (code: string, salt: string) =>

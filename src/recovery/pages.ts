@@ -3,34 +3,39 @@ import type { Context as KoaContext } from 'koa';
 import { z } from 'zod';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Context } from '../context.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
 import type { Factors } from '../factors/factors.ts';
+import { seeOther } from '../lib/http/answers.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
-import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
+import type { SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from './recovery.ts';
 import type { RecoveryService } from './service.ts';
 
-/** How old a sign-in may be to make new codes, in seconds. */
-const FRESH_SECONDS = 300;
 /** So few codes left are worth a warning. */
 const FEW = 3;
 const PAGE = '/account/recovery-codes';
 const NEW = `${PAGE}/new`;
 
-const newQuery = z.object({ proof: z.literal('yes').optional() });
+const newQuery = z.object({ proof: z.literal('ask').optional() });
 /** `made`: when the codes were made that the page spoke of, so that a form sent again does not void codes that somebody has just written down. */
 const newBody = z.strictObject({ made: z.string().regex(/^\d{1,15}$|^$/) });
 
 /** Creates the account's page about its codes, and the page that shows new ones, once. */
 export function recoveryPages(
   { issuer }: Pick<Context, 'issuer'>,
-  { service, accounts, factors, gate, views, home }: { service: RecoveryService; accounts: AccountDirectory; factors: Factors; gate: SignInGate; views: Views; home: string },
+  { service, accounts, factors, changes, gate, views, home }: {
+    service: RecoveryService;
+    accounts: AccountDirectory;
+    factors: Pick<Factors, 'any'>;
+    changes: ChangeGate;
+    gate: SignInGate;
+    views: Views;
+    home: string;
+  },
 ) {
-  const to = (ctx: KoaContext, path: string) => {
-    ctx.status = 303;
-    ctx.redirect(issuer + path);
-  };
+  const page = { change: 'recovery_codes', path: NEW, back: PAGE, title: 'recovery.new_title' } as const;
   const day = (ctx: KoaContext, ms: number) => new Intl.DateTimeFormat(views.language(ctx), { dateStyle: 'long' }).format(ms);
 
   /** The answer to a POST alone, and kept nowhere: neither going back nor loading the page again shows them a second time. */
@@ -38,15 +43,6 @@ export function recoveryPages(
     const label = (await accounts.find(accountId))?.label ?? '';
     const data = { codes, label, file: `${new URL(issuer).hostname}-recovery-codes.txt`, next: next.path, words: next.label, fields: next.fields };
     views.render(ctx, 'recovery/codes', data, { title: views.text(ctx, 'recovery.codes_title'), scripts: ['recovery-codes'] });
-  }
-
-  /** True where the sign-in may make new codes; else this has led on to what is missing. */
-  async function mayMake(ctx: RouteContext, { accountId, acr }: SignedIn, proof: boolean): Promise<boolean> {
-    const missing = await factors.missing(acr, accountId, 'recovery_codes');
-    if (!missing) return true;
-    if (proof) await gate.require(ctx, { maxAge: FRESH_SECONDS, acr: missing.acr.join(' ') });
-    else views.render(ctx, 'factors/proof', { by: missing.by, next: `${NEW}?proof=yes`, back: PAGE }, { title: views.text(ctx, 'recovery.new_title') });
-    return false;
   }
 
   function routes(router: Router) {
@@ -60,22 +56,22 @@ export function recoveryPages(
     });
 
     route(router, { method: 'GET', path: NEW, kind: 'page', query: newQuery }, async (ctx, { query }) => {
-      const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
-      if (!signedIn || !(await mayMake(ctx, signedIn, query.proof === 'yes'))) return;
+      const signedIn = await changes.admit(ctx, page, query.proof !== undefined);
+      if (!signedIn) return;
       // Codes of an account that has nothing else would be one more key to it, and guard nothing.
-      if (!(await factors.any(signedIn.accountId))) return to(ctx, PAGE);
+      if (!(await factors.any(signedIn.accountId))) return seeOther(ctx, PAGE);
       const [left, made] = [await service.left(signedIn.accountId), await service.madeAt(signedIn.accountId)];
       views.render(ctx, 'recovery/new', { left, made: made ?? '', action: NEW, back: PAGE }, { title: views.text(ctx, 'recovery.new_title') });
     });
 
     route(router, { method: 'POST', path: NEW, kind: 'form', body: newBody }, async (ctx, { body }) => {
-      const signedIn = await gate.require(ctx, { maxAge: FRESH_SECONDS });
+      const signedIn = await changes.poster(ctx, page);
       if (!signedIn) return;
-      const { accountId, acr } = signedIn;
-      if ((await factors.missing(acr, accountId, 'recovery_codes')) || !(await factors.any(accountId))) return to(ctx, NEW);
+      const { accountId } = signedIn;
+      if (!(await factors.any(accountId))) return seeOther(ctx, NEW);
       const codes = await service.makeAnew(accountId, body.made === '' ? undefined : Number(body.made), { address: ctx.ip });
       if (codes) await showCodes(ctx, accountId, codes, { path: PAGE });
-      else to(ctx, PAGE);
+      else seeOther(ctx, PAGE);
     });
   }
 

@@ -1,13 +1,14 @@
 import type Router from '@koa/router';
 import type { Context, Transaction } from '../context.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
 import type { Factors } from '../factors/factors.ts';
+import type { HashingCost } from '../lib/argon2.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { RouteContext } from '../lib/http/route.ts';
 import type { Views } from '../lib/views/views.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { Interactions } from '../oidc/sign-in/interactions.ts';
 import type { SignInGate, SignInMethod } from '../oidc/sign-in/sign-in.ts';
-import type { HashingCost } from './codes.ts';
 import { recoveryPages } from './pages.ts';
 import { createSecondFactorReset } from './reset.ts';
 import { createRecoveryService } from './service.ts';
@@ -54,6 +55,8 @@ export interface RecoveryRooms {
   readonly browsers: Pick<Browsers, 'remember'>;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
+  /** Who may go where new codes are made. */
+  readonly changes: ChangeGate;
   /** The factors that codes stand for. */
   readonly held: HeldFactors;
   /** The path of the account's own page under the issuer. */

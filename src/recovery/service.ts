@@ -1,8 +1,8 @@
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
+import type { HashingCost } from '../lib/argon2.ts';
 import { networkOf } from '../lib/network.ts';
 import { createCodeHashing, newCode, readCode, shownCode } from './codes.ts';
-import type { HashingCost } from './codes.ts';
 import './events.ts';
 import type { Recovery } from './recovery.ts';
 import { createRecoveryStore } from './store.ts';

@@ -1,18 +1,14 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { seeOther, setRetryAfter } from '../lib/http/answers.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
-import { servicesOf } from '../lib/http/services.ts';
 import type { Views } from '../lib/views/views.ts';
-import { ACR } from '../oidc/acr.ts';
+import { ACR, byPhone, STEP_UP } from '../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
 import type { SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { HeldFactors, RecoveryService } from './service.ts';
-
-const STEP_UP = 'step_up';
-/** Methods of a sign-in that a phone or passkey approved (RFC 8176). */
-const BY_PHONE = new Set(['swk', 'hwk']);
 
 const codeBody = z.strictObject({ code: z.string().max(100), keep: z.literal('yes').optional() });
 
@@ -51,7 +47,7 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
     const { amr, accountId } = await interactions.steppingUp(ctx, details);
     // By their names, as somebody else may have added one.
     const names = await held.names(accountId);
-    const [keepable, kept] = isByPhone(amr) ? ['app', names.authenticators] : ['all', [...names.phones, ...names.authenticators]];
+    const [keepable, kept] = byPhone(amr) ? ['app', names.authenticators] : ['all', [...names.phones, ...names.authenticators]];
     const { status = 200, keep = false, problem = '' } = failure ?? {};
     const data = { client: (await interactions.client(details)).name, action: path(details), back: `/interaction/${details.uid}`, keepable, kept, keep, problem };
     views.render(ctx, 'recovery/sign-in', data, { status, title: views.text(ctx, 'recovery.sign_in_title') });
@@ -60,7 +56,7 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
   /** What is said beside the field; throws what is not about the code. */
   function failureOf(ctx: RouteContext, error: unknown, keep: boolean): Failure {
     if (!(error instanceof AppError) || ctx.accepts('html', 'json') === 'json' || (error.code !== 'invalid_code' && error.code !== 'rate_limited')) throw error;
-    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    setRetryAfter(ctx, error);
     const minutes = Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60));
     const problem = error.code === 'invalid_code' ? views.text(ctx, 'recovery.wrong_code') : views.text(ctx, 'recovery.too_many', { minutes });
     return { status: error.status, keep, problem };
@@ -81,15 +77,14 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
     route(router, { method: 'GET', path: here, kind: 'page' }, async (ctx) => {
       const details = await interactions.details(ctx);
       if (await applies(details)) return form(ctx, details, interactions);
-      ctx.redirect(`${servicesOf(ctx).issuer}/interaction/${details.uid}`);
-      ctx.status = 303;
+      seeOther(ctx, `/interaction/${details.uid}`);
     });
 
     route(router, { method: 'POST', path: here, kind: 'form', body: codeBody }, async (ctx, { body }) => {
       const details = await interactions.details(ctx);
       const { accountId, amr, sessionUid } = await interactions.steppingUp(ctx, details);
       const keep = body.keep === 'yes';
-      const keepPhones = isByPhone(amr);
+      const keepPhones = byPhone(amr);
       try {
         await service.use(accountId, body.code, { keep, keepPhones, sessionUid, address: ctx.ip, clientId: details.clientId });
       } catch (error) {
@@ -103,5 +98,3 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
 
   return { method, routes };
 }
-
-const isByPhone = (amr: readonly string[]) => amr.some((method) => BY_PHONE.has(method));

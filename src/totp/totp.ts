@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Context, Transaction } from '../context.ts';
+import type { ChangeGate } from '../factors/change-gate.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { Http } from '../lib/http/http.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
@@ -11,6 +12,7 @@ import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
 import { createAuthenticators, type Authenticators, type TotpOptions } from './authenticators/authenticators.ts';
 import { createSignInEnrolment } from './pages/sign-in-enrolment.ts';
 import { authenticatorPages } from './pages/account.ts';
+import { createSeedPage } from './pages/seed-page.ts';
 import { createTotpSignIn } from './pages/sign-in.ts';
 
 export interface TotpRooms extends TotpOptions {
@@ -23,6 +25,8 @@ export interface TotpRooms extends TotpOptions {
   readonly recovery?: Pick<Recovery, 'has'> | undefined;
   /** The rule for adding and removing factors. */
   readonly factors: Factors;
+  /** Who may go where authenticators are added and removed. */
+  readonly changes: ChangeGate;
   /** The name under which apps list the account; the issuer's host unless told otherwise. */
   readonly name?: string | undefined;
   /** The path of the account's own page under the issuer, where it has one. */
@@ -35,10 +39,8 @@ export interface TotpRooms extends TotpOptions {
   readonly showFirstCodes?: ShowFirstCodes | undefined;
 }
 
-export type TotpRoom = ReturnType<typeof createTotp>;
-
 /** Creates the room of authenticator apps: the service for other rooms, the second step of sign-ins, and the account's pages. */
-export function createTotp(context: Context, { accounts, name, verified, http, gate, factors, home, others = [], showSignIn, recovery, showFirstCodes, ...options }: TotpRooms) {
+export function createTotp(context: Context, { accounts, name, verified, http, gate, factors, changes, home, others = [], showSignIn, recovery, showFirstCodes, ...options }: TotpRooms) {
   const { views, browsers } = http;
   const service = createAuthenticators(context, {
     ...options,
@@ -46,24 +48,20 @@ export function createTotp(context: Context, { accounts, name, verified, http, g
     issuerName: name ?? new URL(context.issuer).host,
     verified,
   });
-  const enrolment = createSignInEnrolment(context, { authenticators: service, factors, views, showFirstCodes });
+  const seedPage = createSeedPage(context, { authenticators: service, factors, views });
+  const parts = { authenticators: service, factors, changes, seedPage, views, showFirstCodes };
+  const enrolment = createSignInEnrolment(context, parts);
   const signIn = createTotpSignIn(context, { authenticators: service, browsers, showSignIn, recovery, enrolment: enrolment.panel });
-
-  /** The authenticators on the account's page. */
-  const item: AccountItem = async (ctx, accountId) => {
-    const [{ length: count }, { off }] = [await service.list(accountId), await service.standing(accountId)];
-    const key = off ? 'item_off' : count > 0 ? 'item_some' : 'item_none';
-    return { title: views.text(ctx, 'totp.item_title'), text: views.text(ctx, `totp.${key}`, { count }), path: '/account/authenticators', link: views.text(ctx, 'totp.item_link') };
-  };
+  const pages = authenticatorPages(context, { ...parts, gate, home, others });
 
   return {
-    item,
+    item: pages.item,
     service: service as Authenticators,
     method: signIn as SignInMethod,
     routes(router: Router, interactions: Interactions): void {
       signIn.routes(router, interactions);
       enrolment.routes(router, interactions);
-      authenticatorPages(router, context, { authenticators: service, factors, gate, views, home, others, showFirstCodes });
+      pages.routes(router);
     },
   };
 }

@@ -208,7 +208,7 @@ onEachDatabase('enrolling a phone', (database) => {
   it('wants what the phones of the account can prove before another is added', async () => {
     const account = someone();
     await t.enrolled({ by: t.browser(account) });
-    const add = async (acr: string) => await t.browser(account, { acr }).get(`${t.issuer}/account/devices/add?proof=phone`, { follow: false });
+    const add = async (acr: string) => await t.browser(account, { acr }).get(`${t.issuer}/account/devices/add?proof=ask`, { follow: false });
     assert.match((await add('urn:tandem:acr:1')).headers.location ?? '', /acr=urn:tandem:acr:1:qr/);
     for (const acr of ['urn:tandem:acr:1:qr', 'urn:tandem:acr:2', 'urn:tandem:acr:2:qr']) assert.equal((await add(acr)).status, 200);
 
@@ -220,7 +220,7 @@ onEachDatabase('enrolling a phone', (database) => {
     assert.equal((await early.submit(open, 'Show the code', {}, { follow: false })).status, 303);
 
     t.advance(24 * 60 * MINUTE + 1);
-    const weak = await t.browser(other, { acr: 'urn:tandem:acr:1:qr' }).get(`${t.issuer}/account/devices/add?proof=phone`, { follow: false });
+    const weak = await t.browser(other, { acr: 'urn:tandem:acr:1:qr' }).get(`${t.issuer}/account/devices/add?proof=ask`, { follow: false });
     assert.equal(weak.headers.location, `${t.issuer}/sign-in?acr=urn:tandem:acr:2`);
     const asked = await t.browser(other).get(`${t.issuer}/account/devices/add`);
     assert.match(asked.text, /Confirm with a phone that you have/);

@@ -7,6 +7,7 @@ import type { Context as KoaContext } from 'koa';
 import { migrations } from '../../migrations/index.ts';
 import type { Context } from '../../src/context.ts';
 import { createDevices } from '../../src/devices/devices.ts';
+import { createChangeGate } from '../../src/factors/change-gate.ts';
 import { createFactors, type Factors } from '../../src/factors/factors.ts';
 import { createKeyRing } from '../../src/lib/key-ring.ts';
 import { createDatabase } from '../../src/lib/database/database.ts';
@@ -81,7 +82,8 @@ export async function startDevices(database: TestDatabase, { phoneOrigin }: { ph
     lostUnproven: (...account) => service.lostUnproven(...account),
     authenticators: async (accountId) => withApp.has(accountId),
   });
-  const { service, routes } = createDevices(context, { accounts, factors, gate, browsers: http.browsers, views: http.views, phoneOrigin });
+  const changes = createChangeGate(context, { factors, gate, views: http.views });
+  const { service, routes } = createDevices(context, { accounts, factors, changes, gate, browsers: http.browsers, views: http.views, phoneOrigin });
   const router = new Router();
   routes(router);
   app.use(http.middleware).use(http.views.assets).use(router.routes()).use(methodNotAllowed());

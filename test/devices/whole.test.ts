@@ -64,18 +64,18 @@ onEachDatabase('phones at a whole provider', (database) => {
 
     const asked = await add(desk);
     assert.match(asked.text, /Confirm with a phone that you have/);
-    const signIn = await desk.get(asked.links.find((href) => href.includes('proof=phone'))!);
+    const signIn = await desk.get(asked.links.find((href) => href.includes('proof=ask'))!);
     const vouched = await scan(desk, signIn, first);
-    assert.match(vouched.url, /\/account\/devices\/add\?proof=phone$/);
+    assert.match(vouched.url, /\/account\/devices\/add\?proof=ask$/);
     const second = createVirtualPhone({ issuer: t.issuer, clock: t.clock });
     assert.match((await enrol(desk, vouched, second)).text, /Your phone is connected/);
 
     t.clock.advance(25 * 3_600_000);
     const next = browser();
     const byPassword = await next.submit(await add(next), '/password', { email, password });
-    const stronger = await next.get(byPassword.links.find((href) => href.includes('proof=phone'))!);
+    const stronger = await next.get(byPassword.links.find((href) => href.includes('proof=ask'))!);
     await assert.rejects(scan(next, stronger, second), { code: 'uv_required' });
-    const again = await next.get(t.url('/account/devices/add?proof=phone'));
+    const again = await next.get(t.url('/account/devices/add?proof=ask'));
     const proven = await scan(next, again, first);
     assert.match(proven.text, /Show the code/);
   });
@@ -131,7 +131,7 @@ onEachDatabase('phones at a whole provider', (database) => {
     // What the thief's phone vouches for counts no sooner than it does.
     const again = browser();
     const asked = await again.submit(await add(again), '/password', { email, password });
-    const proven = await scan(again, await again.get(asked.links.find((href) => href.includes('proof=phone'))!), first);
+    const proven = await scan(again, await again.get(asked.links.find((href) => href.includes('proof=ask'))!), first);
     const second = createVirtualPhone({ issuer: t.issuer, clock: t.clock, userVerifying: true });
     assert.match((await enrol(again, proven, second)).text, /Your phone is connected/);
 
@@ -151,9 +151,9 @@ onEachDatabase('phones at a whole provider', (database) => {
     const phone = createVirtualPhone({ issuer: t.issuer, clock: t.clock });
     await enrol(desk, await desk.submit(await add(desk), '/password', { email, password }), phone);
     const removal = await removalOf(desk);
-    const signIn = await desk.get(removal.links.find((href) => href.includes('proof=phone'))!);
+    const signIn = await desk.get(removal.links.find((href) => href.includes('proof=ask'))!);
     const back = await scan(desk, signIn, phone);
-    assert.match(back.url, /\/remove\?proof=phone$/);
+    assert.match(back.url, /\/remove\?proof=ask$/);
     assert.match((await desk.submit(back, 'Remove this phone')).text, /The phone is removed/);
     assert.deepEqual((await rowsOf(accountId, 'device.revoked')).map(({ reason, proven }) => ({ reason, proven })), [{ reason: 'retired', proven: true }]);
     await enrol(desk, await add(desk), createVirtualPhone({ issuer: t.issuer, clock: t.clock }));

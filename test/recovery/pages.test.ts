@@ -109,7 +109,7 @@ onEachDatabase('the page of an account’s recovery codes', (database) => {
     await browser.submit(shown, '/confirm', { code: confirmCode });
     const form = await browser.get(tandem.url(`${PAGE}/new`));
     assert.match(form.text, /Confirm with a phone that you have/);
-    assert.ok(form.links.some((href) => href.endsWith('proof=yes')));
+    assert.ok(form.links.some((href) => href.endsWith('proof=ask')));
     const csrf = (await browser.get(tandem.url('/account/devices'))).forms[0]!.fields.find(([name]) => name === 'csrf')![1];
     const posted = await browser.post(tandem.url(`${PAGE}/new`), { csrf, made: '' });
     assert.match(posted.text, /Confirm with a phone/);

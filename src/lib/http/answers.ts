@@ -83,7 +83,18 @@ export function answerError(ctx: KoaContext, error: unknown, shape: ErrorShape):
   const answer = answerOf(ctx, error);
   if (shape === 'page') answerPage(ctx, answer);
   else answerJson(ctx, answer);
-  if (answer.retryAfter !== undefined) ctx.set('Retry-After', String(Math.max(1, Math.ceil(answer.retryAfter))));
+  setRetryAfter(ctx, answer);
+}
+
+/** Says when the next try makes sense, where that is known (RFC 9110 §10.2.3): in seconds, never none. */
+export function setRetryAfter(ctx: KoaContext, { retryAfter }: { readonly retryAfter?: number | undefined }): void {
+  if (retryAfter !== undefined) ctx.set('Retry-After', String(Math.max(1, Math.ceil(retryAfter))));
+}
+
+/** Sends the browser on to a path of ours, which it gets whatever it has sent here (RFC 9110 §15.4.4). */
+export function seeOther(ctx: KoaContext, path: string): void {
+  ctx.redirect(servicesOf(ctx).issuer + path);
+  ctx.status = 303;
 }
 
 function answerJson(ctx: KoaContext, { status, code, description, extra, reference }: Answer) {

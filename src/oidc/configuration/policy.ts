@@ -1,5 +1,5 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { ACR, meets, requestedAcr, satisfies, type AcrRequest } from '../acr.ts';
+import { ACR, meets, requestedAcr, satisfies, STEP_UP, type AcrRequest } from '../acr.ts';
 import { BUILT_IN_CLIENT } from '../built-in-client.ts';
 import { isBelowSite, owesFactor } from '../sign-in/second-factor.ts';
 import type { SecondFactors } from '../sign-in/sign-in.ts';
@@ -7,9 +7,6 @@ import { demandedLevel, type Levels } from './levels.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 type Policy = readonly InstanceType<typeof Prompt>[];
-
-/** The prompt that asks for a stronger proof inside a session. */
-export const STEP_UP = 'step_up';
 
 /** Why it asks: what the request would like or needs, what site, client or scope demand, and the account's own rule. */
 export type StepUpReason = 'acr_unmet' | 'level_required' | 'second_factor';

@@ -1,6 +1,6 @@
 import { errors, type FindAccount, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
-import { byPhone } from '../sign-in/second-factor.ts';
+import { byPhone } from '../acr.ts';
 import { createLedgerStore, type Owner, type SignIn } from './store.ts';
 import type {} from '../events.ts';
 

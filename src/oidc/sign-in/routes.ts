@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import { z } from 'zod';
 import { AppError } from '../../errors.ts';
+import { seeOther } from '../../lib/http/answers.ts';
 import { servicesOf } from '../../lib/http/services.ts';
 import { route, type RouteContext } from '../../lib/http/route.ts';
 import type { Gate } from './gate.ts';
@@ -47,8 +48,7 @@ export function oidcRoutes(
   // Where the account is a host's own, its phones are all there is of it here.
   if (home !== ACCOUNT) {
     route(router, { method: 'GET', path: ACCOUNT, kind: 'page' }, async (ctx) => {
-      ctx.redirect(servicesOf(ctx).issuer + home);
-      ctx.status = 303;
+      seeOther(ctx, home);
     });
   }
 
@@ -61,8 +61,7 @@ export function oidcRoutes(
       const data = { unmet, retry: issuer + path, home };
       return views.render(ctx, 'oidc/returned', data, { status: unmet ? 403 : 200, title: views.text(ctx, 'oidc.returned_title') });
     }
-    ctx.redirect(issuer + path);
-    ctx.status = 303;
+    seeOther(ctx, path);
   });
 
   async function panelsFor(ctx: RouteContext, details: InteractionDetails): Promise<Panel[]> {

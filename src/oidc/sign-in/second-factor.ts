@@ -1,4 +1,4 @@
-import { ACR, satisfies } from '../acr.ts';
+import { ACR, byPhone, satisfies } from '../acr.ts';
 import type { Level } from '../configuration/levels.ts';
 import type { SecondFactors } from './sign-in.ts';
 
@@ -8,11 +8,6 @@ interface Proof {
   readonly acr?: string | undefined;
   readonly amr?: readonly string[] | undefined;
 }
-
-const BY_PHONE: ReadonlySet<string> = new Set(['swk', 'hwk']);
-
-/** True when a phone or passkey approved a sign-in with these methods (RFC 8176). */
-export const byPhone = (amr: readonly string[] = []): boolean => amr.some((method) => BY_PHONE.has(method));
 
 /** Whether a method that can give `acr` is enough for an account that signs in with a second factor. */
 export const completes = (acr: string): boolean => satisfies(acr, ACR.two) || satisfies(acr, ACR.oneQr);

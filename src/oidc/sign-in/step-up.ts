@@ -1,5 +1,5 @@
-import { ACR, satisfies } from '../acr.ts';
-import { acrRequestOf, STEP_UP, type StepUpReason } from '../configuration/policy.ts';
+import { ACR, satisfies, STEP_UP } from '../acr.ts';
+import { acrRequestOf, type StepUpReason } from '../configuration/policy.ts';
 import type { InteractionDetails } from './interactions.ts';
 import { completes } from './second-factor.ts';
 

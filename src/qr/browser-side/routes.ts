@@ -4,6 +4,7 @@ import qrcode from 'qrcode';
 import * as z from 'zod';
 import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
+import { seeOther } from '../../lib/http/answers.ts';
 import type { Browsers } from '../../lib/http/browser.ts';
 import { route, type RouteContext } from '../../lib/http/route.ts';
 import { openStream } from '../../lib/http/sse.ts';
@@ -113,8 +114,7 @@ export function browserRoutes(
   }
 
   function see(ctx: RouteContext, path: string) {
-    ctx.status = 303;
-    ctx.redirect(`${issuer}/interaction/${encodeURIComponent(ctx.params['uid'] ?? '')}${path}`);
+    seeOther(ctx, `/interaction/${encodeURIComponent(ctx.params['uid'] ?? '')}${path}`);
   }
 
   const wantsJson = (ctx: KoaContext) => ctx.accepts('html', 'json') === 'json';

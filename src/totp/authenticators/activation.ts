@@ -13,7 +13,7 @@ import { waitAfter } from '../codes/throttle.ts';
 import { FRESH, publicAuthenticator, refusal, wrongCode } from './verification.ts';
 
 /** Authenticators of one account in use at once. */
-const MOST = 5;
+export const MOST_AUTHENTICATORS = 5;
 const PENDING_MS = 15 * 60_000;
 
 type Parts = { store: TotpStore; seeds: Seeds } & Pick<AuthenticatorsRooms, 'label' | 'issuerName'>;
@@ -44,7 +44,7 @@ export function createActivation(context: Pick<Context, 'db' | 'clock' | 'events
 
   async function makeRoom(accountId: string, tx: Transaction): Promise<AuthenticatorRecord[]> {
     const active = await store.active(accountId, tx);
-    if (active.length >= MOST) throw new AppError('conflict', `an account has at most ${MOST} authenticators; remove one first`);
+    if (active.length >= MOST_AUTHENTICATORS) throw new AppError('conflict', `an account has at most ${MOST_AUTHENTICATORS} authenticators; remove one first`);
     return active;
   }
 

@@ -3,9 +3,10 @@ import type { Context as KoaContext } from 'koa';
 import { z } from 'zod';
 import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
+import { setRetryAfter } from '../../lib/http/answers.ts';
 import type { Browsers } from '../../lib/http/browser.ts';
 import { route, type RouteContext } from '../../lib/http/route.ts';
-import { ACR } from '../../oidc/acr.ts';
+import { ACR, STEP_UP } from '../../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../../oidc/sign-in/interactions.ts';
 import type { OidcPages } from '../../oidc/sign-in/routes.ts';
 import type { SignInMethod } from '../../oidc/sign-in/sign-in.ts';
@@ -52,13 +53,13 @@ export function createTotpSignIn({ clock }: Pick<Context, 'clock'>, { authentica
     const problem = problemOf(error);
     if (!problem || !(error instanceof AppError) || ctx.accepts('html', 'json') === 'json') throw error;
     (ctx.state as Record<symbol, unknown>)[FAILURE] = problem;
-    if (error.retryAfter !== undefined) ctx.set('Retry-After', String(Math.ceil(error.retryAfter)));
+    setRetryAfter(ctx, error);
     await showSignIn(ctx, details, { status: error.status });
   }
 
   async function panel(ctx: KoaContext, details: InteractionDetails) {
     const { prompt, accountId, uid } = details;
-    if (prompt.name !== 'step_up' || accountId === undefined) return undefined;
+    if (prompt.name !== STEP_UP || accountId === undefined) return undefined;
     if (!(await authenticators.required(accountId))) return enrolment?.(ctx, details);
     const failure = (ctx.state as Record<symbol, unknown>)[FAILURE] as Problem | undefined;
     const problem = failure ?? (await obstacle(accountId));
