@@ -11,8 +11,6 @@ export interface CodeSet {
 /** Whether a new set may take the place of the one that there is. */
 export type MayReplace = (old: { readonly madeAt: number | undefined; readonly left: number }) => boolean;
 
-export type RecoveryStore = ReturnType<typeof createRecoveryStore>;
-
 export function createRecoveryStore(db: Database) {
   // Changes nothing where there is a row, but locks it: what follows happens one after the other.
   const ensure = `insert into tandem_recovery_sets (account_id, salt, made_at) values (?, '', 0)`;

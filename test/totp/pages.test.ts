@@ -148,6 +148,14 @@ onEachDatabase('the pages of an account’s authenticators', (database) => {
       assert.equal((await names()).length, 1);
     });
 
+    it('leads from the page of one that is in use to the list', async () => {
+      const page = await open(ADD);
+      await activate(page);
+      const list = await at(`${ADD}?id=${idOn(page)}`);
+      assert.deepEqual([list.status, new URL(list.url).pathname], [200, LIST]);
+      assert.doesNotMatch(list.text, /most there can be/);
+    });
+
     it('shows a sixth to nobody', async () => {
       let page = await open(ADD);
       await activate(page, { name: 'App 1' });

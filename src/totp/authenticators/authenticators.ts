@@ -141,7 +141,7 @@ export function createAuthenticators(context: Context, rooms: AuthenticatorsRoom
 
     async standing(accountId) {
       const standing = await store.standing(accountId);
-      if (!standing || !(await store.hasActive(accountId))) return { off: false, blockedUntil: undefined };
+      if (!standing) return { off: false, blockedUntil: undefined };
       const off = standing.misses >= OFF_AT;
       const blocked = !off && standing.nextTryAt !== undefined && standing.nextTryAt > clock();
       return { off, blockedUntil: blocked ? standing.nextTryAt : undefined };

@@ -95,7 +95,8 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
   const removePending = db.statement('delete from tandem_authenticators where account_id = ? and activated_at is null');
 
   const standing = 'select misses, next_try_at from tandem_totp_accounts where account_id = ?';
-  const findStanding = db.statement<StandingRow>(standing);
+  const ofActive = 'exists (select 1 from tandem_authenticators a where a.account_id = tandem_totp_accounts.account_id and a.activated_at is not null)';
+  const findStanding = db.statement<StandingRow>(`${standing} and ${ofActive}`);
   // SQLite has one writer at a time, and so nothing to lock.
   const lockStanding = db.statement<StandingRow>({ sqlite: standing, postgres: `${standing} for update`, mysql: `${standing} for update` });
   const newStanding = 'insert into tandem_totp_accounts (account_id, misses) values (?, 0)';
@@ -167,6 +168,7 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
       await removePending.run([accountId], tx);
     },
 
+    /** Undefined of an account without an authenticator in use. */
     async standing(accountId: string): Promise<Standing | undefined> {
       const row = await findStanding.get([accountId]);
       return row && mapStanding(row);

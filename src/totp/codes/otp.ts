@@ -5,7 +5,7 @@ import { equal, fromBase64url, randomToken } from '../../lib/crypto.ts';
 import type { TotpAlgorithm } from '../authenticators/authenticators.ts';
 
 /** Seconds for which a code is shown. */
-export const STEP_SECONDS = 30;
+const STEP_SECONDS = 30;
 export const DIGITS = 6;
 
 /** What an authenticator app and its provider share. */

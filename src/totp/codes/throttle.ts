@@ -1,5 +1,5 @@
 /** Misses in a row that cost no time. */
-export const QUICK_TRIES = 5;
+const QUICK_TRIES = 5;
 /** Misses in a row after which codes are taken no more. */
 export const OFF_AT = 100;
 

@@ -18,8 +18,6 @@ interface Row {
   expires_at: number;
 }
 
-export type TicketStore = ReturnType<typeof createTicketStore>;
-
 export function createTicketStore({ db, clock }: { db: Database; clock: () => number }) {
   const find = db.statement<Row>(
     'select account_id, client_id, authenticator_id, expires_at from tandem_two_call_tickets where ticket_hash = ?',

@@ -6,7 +6,7 @@ import { uuid } from '../../lib/crypto.ts';
 import { ACR } from '../../oidc/acr.ts';
 
 /** Seconds. */
-export const TOKEN_LIFETIME = 300;
+const TOKEN_LIFETIME = 300;
 
 /** What a token tells beside issuer and times. */
 export interface TokenClaims {
