@@ -1,9 +1,33 @@
 import assert from 'node:assert/strict';
+import { verify } from '@node-rs/argon2';
 import type { AppError } from '../../src/errors.ts';
+import { createCodeHashing, newCode, readCode, shownCode } from '../../src/recovery/codes.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { startRecovery } from './harness.ts';
 
 const SHAPE = /^(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/;
+
+describe('a recovery code', () => {
+  it('is what somebody meant who typed letters for digits', () => {
+    const meant = '0123456789ABCD10';
+    for (const typed of ['0123-4567-89AB-CD10', 'o123-4567-89ab-cdlO', 'OI23 4567 89AB CDI0', '0L23456789abcdiO', '\u20100123\u20134567\u201489AB CD10\n', '０１２３４５６７８９ＡＢＣＤ１０']) {
+      assert.equal(readCode(typed), meant, typed);
+    }
+    for (const typed of ['', '0123-4567-89AB-CD1', '0123-4567-89AB-CD100', '0123-4567-89AB-CDU0', '0123_4567_89AB_CD10']) assert.equal(readCode(typed), undefined, typed);
+    const code = newCode();
+    assert.equal(readCode(shownCode(code)), code);
+  });
+
+  it('is kept as Argon2id makes it of code and salt, at the cost of a password', async () => {
+    const hashing = createCodeHashing();
+    const salt = hashing.newSalt();
+    assert.equal(Buffer.from(salt, 'base64url').byteLength, 16);
+    const base64 = (text: string) => Buffer.from(text, 'base64url').toString('base64').replace(/=+$/, '');
+    const kept = `$argon2id$v=19$m=19456,t=2,p=1$${base64(salt)}$${base64(await hashing.hash('0123456789ABCD10', salt))}`;
+    assert.equal(await verify(kept, '0123456789ABCD10'), true);
+    assert.equal(await verify(kept, '0123456789ABCD11'), false);
+  });
+});
 
 onEachDatabase('recovery codes', (database) => {
   let t: Awaited<ReturnType<typeof startRecovery>>;
