@@ -3,6 +3,7 @@ import { verify } from '@node-rs/argon2';
 import type { AppError } from '../../src/errors.ts';
 import { createCodeHashing, newCode, readCode, shownCode } from '../../src/recovery/codes.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { countHashes } from '../support/work.ts';
 import { startRecovery } from './harness.ts';
 
 const SHAPE = /^(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/;
@@ -129,6 +130,16 @@ onEachDatabase('recovery codes', (database) => {
       }
     }
     assert.equal(messages.size, 1);
+  });
+
+  it('cost one hash to try, whether or not there is anything to find', async () => {
+    const [account, without] = [someone(), someone()];
+    const [code = ''] = await t.recovery.make(account);
+    for (const [who, typed] of [[account, code], [account, code], [account, 'no code'], [without, code], [without, 'no code']] as const) {
+      const hashes = countHashes();
+      await use(who, typed).catch((error: AppError) => assert.equal(error.code, 'invalid_code'));
+      assert.equal(hashes(), 1, `${who === account ? 'with' : 'without'} codes: ${typed}`);
+    }
   });
 
   it('are void once there are new ones', async () => {

@@ -5,6 +5,7 @@ import { migrate, rollback } from '../../../src/lib/database/migrate.ts';
 import { createTotpStore } from '../../../src/totp/authenticators/store.ts';
 import { onEachDatabase } from '../../support/databases.ts';
 import { codeOf, hasOathtool, oathtool, seedOf, wrongCodeOf } from '../../support/otp.ts';
+import { countHmacs } from '../../support/work.ts';
 import { refused, startTotp, STEP, tally } from './harness.ts';
 import type { TotpHarness } from './harness.ts';
 
@@ -170,6 +171,16 @@ onEachDatabase('a code of an authenticator', (database) => {
       assert.deepEqual(t.emitted.at(-1)?.payload, { accountId, failures: 1, ...origin });
     }
     assert.deepEqual(await t.knex('tandem_totp_accounts').select('account_id', 'misses'), [{ account_id: 'carol', misses: 0 }]);
+  });
+
+  it('costs the same work, wrong or right, or where there is none to compare it with', async () => {
+    const phone = await t.enrolled();
+    await t.totp.begin('carol');
+    const work = (accountId: string | undefined, code: string) => countHmacs(() => t.totp.verify(accountId, code, origin).catch(refused('invalid_code', { tries_left: 4 })));
+    const right = await work('alice', phone.code());
+    assert.equal(right, 2);
+    assert.equal(await work('alice', wrongCodeOf(phone.secret, t.clock)), right);
+    for (const accountId of ['carol', 'dave', undefined]) assert.equal(await work(accountId, '123456'), right, accountId);
   });
 
   it('is not used up where a room fails that must hear of it', async () => {

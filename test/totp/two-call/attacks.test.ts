@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createHook } from 'node:async_hooks';
 import type { ClientMetadata } from 'oidc-provider';
 import { signedInBrowser } from '../../oidc/helpers.ts';
 import { onEachDatabase, type TestDatabase } from '../../support/databases.ts';
 import { codeOf, wrongCodeOf } from '../../support/otp.ts';
+import { countHashes } from '../../support/work.ts';
 import { basic, ENROL, otpauthOf, startTwoCall, textOf, ticketOf, VALIDATE, type As, type TwoCallHarness } from './harness.ts';
 
 const MINUTE = 60_000;
@@ -418,11 +418,4 @@ async function countStatements(database: TestDatabase) {
       return () => ((ran = undefined), list);
     },
   };
-}
-
-/** Counts what the Argon2 library hands to other threads; its tasks have no name. */
-function countHashes() {
-  let count = 0;
-  const hook = createHook({ init: (_, type) => void (count += type === 'undefined' ? 1 : 0) }).enable();
-  return () => (hook.disable(), count);
 }
