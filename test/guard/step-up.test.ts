@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import * as client from 'openid-client';
-import { createDesktop, type Desktop } from '../phone/desktop.ts';
+import { createDesktop, enrolPhone, type Desktop } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
 import { CALLBACK, TEST_CLIENTS } from '../support/tandem.ts';
-import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import type { VirtualPhone } from '../support/virtual-phone.ts';
 import { answerOf, payloadOf, signInAndConsent, type Person } from '../oidc/helpers.ts';
 import { asksForCode, startWithTotp, typeCode, type TotpTandem } from '../totp/app.ts';
 import { CASES, RESOURCES, startApi, type Api, type Format } from './harness.ts';
@@ -104,14 +104,7 @@ onEachDatabase('a client that follows the challenge of an API (RFC 9470)', (data
 
   const byPassword: Acts = (page) => signInAndConsent(browser, page, person);
 
-  async function addPhone(userVerifying: boolean): Promise<VirtualPhone> {
-    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying });
-    const { link, confirm } = await desktop.addPhone();
-    await confirm((await phone.enrol(link)).confirmCode);
-    // As after a day: until then a first phone counts as level 1.
-    await tandem.knex('tandem_devices').update({ capped_until: null });
-    return phone;
-  }
+  const addPhone = (userVerifying: boolean) => enrolPhone(tandem, desktop, { userVerifying });
 
   const byPhone = (phone: VirtualPhone): Acts => async (page) => {
     const base = /data-base="([^"]+)"/.exec(page.body)?.[1];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createDesktop, type Desktop } from '../phone/desktop.ts';
+import { approveAt, createDesktop, enrolPhone, type Desktop } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { CALLBACK } from '../support/tandem.ts';
-import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import type { VirtualPhone } from '../support/virtual-phone.ts';
 import { startWithTotp, typeCode, type TotpTandem } from '../totp/app.ts';
 import { answerOf, authorizationUrl, payloadOf, pkce, signInAndConsent, tokenRequest, typePassword, type Person } from './helpers.ts';
 
@@ -32,22 +32,12 @@ onEachDatabase('the proof of a sign-in', (database) => {
 
   /** A phone that was added at another computer. */
   async function addPhone(userVerifying: boolean): Promise<VirtualPhone> {
-    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying });
     const elsewhere = createDesktop(tandem);
     await elsewhere.signIn(person);
-    const { link, confirm } = await elsewhere.addPhone();
-    await confirm((await phone.enrol(link)).confirmCode);
-    // As after a day: until then a first phone counts as level 1.
-    await tandem.knex('tandem_devices').update({ capped_until: null });
-    return phone;
+    return enrolPhone(tandem, elsewhere, { userVerifying });
   }
 
-  async function approve(phone: VirtualPhone, parameters: Parameters): Promise<URLSearchParams> {
-    const waiting = await desktop.wait(asking(parameters));
-    const decided = await phone.approve(await waiting.frame());
-    if (decided.confirmCode !== undefined) await waiting.confirm(decided.confirmCode);
-    return waiting.redeem();
-  }
+  const approve = async (phone: VirtualPhone, parameters: Parameters) => (await approveAt(await desktop.wait(asking(parameters)), phone)).redeem();
 
   const byPassword = async (parameters: Parameters) => answerOf(await signInAndConsent(desktop.browser, await ask(parameters), person));
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
 import { CALLBACK, type TestTandem } from '../support/tandem.ts';
+import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
 
 /** An enrolment page that waits for a phone. */
 export interface EnrolmentPage {
@@ -75,4 +76,20 @@ export function createDesktop(tandem: TestTandem): Desktop {
       };
     },
   };
+}
+
+/** A phone of whoever is signed in at the desktop. It counts in full, as after its first day: until then a first phone proves level 1 alone. */
+export async function enrolPhone(tandem: TestTandem, desktop: Desktop, { userVerifying }: { userVerifying: boolean }): Promise<VirtualPhone> {
+  const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying });
+  const { link, confirm } = await desktop.addPhone();
+  await confirm((await phone.enrol(link)).confirmCode);
+  await tandem.knex('tandem_devices').update({ capped_until: null });
+  return phone;
+}
+
+/** Approves what a page shows, up to its confirm code; the page is left to redeem it. */
+export async function approveAt(waiting: WaitingPage, phone: VirtualPhone): Promise<WaitingPage> {
+  const decided = await phone.approve(await waiting.frame());
+  if (decided.confirmCode !== undefined) await waiting.confirm(decided.confirmCode);
+  return waiting;
 }

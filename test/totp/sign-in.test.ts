@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { answerOf, authorizationUrl, payloadOf, pkce, tokenRequest, typePassword, type Person } from '../oidc/helpers.ts';
-import { createDesktop } from '../phone/desktop.ts';
+import { approveAt, createDesktop, enrolPhone } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
 import { hasOathtool, oathtool } from '../support/otp.ts';
 import { CALLBACK } from '../support/tandem.ts';
-import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
+import type { VirtualPhone } from '../support/virtual-phone.ts';
 import { asksForCode, startWithTotp, typeCode, type App, type TotpTandem } from './app.ts';
 
 const LEVEL_2 = 'urn:tandem:acr:2';
@@ -41,21 +41,14 @@ onEachDatabase('a sign-in with a code', (database) => {
   /** A phone of the person, and the computer beside it. */
   async function addPhone(userVerifying: boolean): Promise<VirtualPhone> {
     const desktop = createDesktop(tandem);
-    const phone = createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying });
     const page = await desktop.browser.get(tandem.url('/account/devices/add'));
     const back = await typeCode(desktop.browser, await typePassword(desktop.browser, page, person), app.code());
     assert.equal(new URL(back.url).pathname, '/account/devices/add', back.text);
-    const { link, confirm } = await desktop.addPhone();
-    await confirm((await phone.enrol(link)).confirmCode);
-    await tandem.knex('tandem_devices').update({ capped_until: null });
-    return phone;
+    return enrolPhone(tandem, desktop, { userVerifying });
   }
 
   async function approve(phone: VirtualPhone, parameters: Record<string, string> = {}, desktop = createDesktop(tandem)) {
-    const waiting = await desktop.wait({ client_id: 'house', scope: 'openid', code_challenge: challenge, ...parameters });
-    const decided = await phone.approve(await waiting.frame());
-    if (decided.confirmCode !== undefined) await waiting.confirm(decided.confirmCode);
-    return waiting;
+    return approveAt(await desktop.wait({ client_id: 'house', scope: 'openid', code_challenge: challenge, ...parameters }), phone);
   }
 
   describe('of the account’s own rule', () => {
