@@ -95,7 +95,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
       attached.provider = provider;
       attached.tokens = createAccessTokens({ issuer, provider, configured, subjects });
       attached.interactions = createInteractions(provider, context, { views: http.views, levels, subjects });
-      attached.gate = createGate(provider, context, { browsers: http.browsers, secondFactors, level, home });
+      attached.gate = createGate(provider, context, { browsers: http.browsers, secondFactors, ledger, level, home });
       provider.on('server_error', (anyCtx, error) => {
         const ctx = anyCtx as unknown as KoaContext;
         const reference = referenceOf(ctx);

@@ -30,7 +30,7 @@ export interface RecoverySignInRooms {
 
 /** Creates the second step of a sign-in by recovery code. */
 export function createRecoverySignIn({ service, held, views, browsers, home }: RecoverySignInRooms) {
-  const applies = async ({ prompt, accountId }: InteractionDetails) => prompt.name === STEP_UP && accountId !== undefined && (await service.has(accountId));
+  const accountOf = ({ prompt, accountId }: InteractionDetails) => (prompt.name === STEP_UP ? accountId : undefined);
   const path = ({ uid }: InteractionDetails) => `/interaction/${uid}/recovery`;
 
   const method: SignInMethod = {
@@ -38,7 +38,8 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
     reach: ACR.two,
     async panel(_ctx, details) {
       // Beside a code of an app, its panel leads on to here.
-      if (!(await applies(details)) || (await held.authenticators(details.accountId ?? ''))) return undefined;
+      const accountId = accountOf(details);
+      if (accountId === undefined || (await held.authenticators(accountId)) || !(await service.has(accountId))) return undefined;
       return { view: 'recovery/panel', data: { path: path(details) } };
     },
   };
@@ -76,7 +77,8 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
 
     route(router, { method: 'GET', path: here, kind: 'page' }, async (ctx) => {
       const details = await interactions.details(ctx);
-      if (await applies(details)) return form(ctx, details, interactions);
+      const accountId = accountOf(details);
+      if (accountId !== undefined && (await service.has(accountId))) return form(ctx, details, interactions);
       seeOther(ctx, `/interaction/${details.uid}`);
     });
 

@@ -20,9 +20,12 @@ export interface Ledger {
   /**
    * Called whenever an authorization request meets a session.
    *
-   * @throws AccessDenied when the phone was revoked, or the password changed, between the proof and the session; the session is not kept then
+   * @throws AccessDenied when the phone was revoked, or the password changed, between the proof and the session, or when the session has been
+   * ended; it is not kept then
    */
   record(ctx: KoaContextWithOIDC, grantId: string | undefined): Promise<void>;
+  /** Whether a session has been ended, though a request that was under way may have written it once more. */
+  isOver(session: { readonly uid: string; readonly accountId?: string | undefined }): Promise<boolean>;
   /** Condemns what is `owner`'s, inside the transaction that is the reason for it; it ends once that has committed. */
   end(tx: Transaction, owner: Owner): Promise<void>;
   /** Ends what a crash, or a request under way, left of the condemned, and forgets what has expired. */
@@ -34,7 +37,10 @@ export interface Ledger {
 }
 
 const YEAR = 365 * 24 * 60 * 60 * 1000;
-/** For how long what has ended is ended again: a request that was under way writes its session once more when it is done. */
+/**
+ * For how long what has ended is ended again: a request that was under way writes its session once more when it is done. It begins anew each time
+ * that there is something to end, or who sends one request after the other would have the session back for good.
+ */
 const AFTERMATH = 5 * 60 * 1000;
 
 /**
@@ -65,7 +71,11 @@ export function createLedger(
     const grants = new Set(rows.map(({ grantId }) => grantId).filter(Boolean));
     const sessions = new Map(rows.map(({ sessionUid, accountId }) => [sessionUid, accountId]));
     for (const [uid, accountId] of sessions) {
-      for (const grantId of await endSession(provider, uid, accountId)) grants.add(grantId);
+      const session = await provider.Session.findByUid(uid);
+      // Unless it is somebody else's by now.
+      if (session?.accountId !== accountId) continue;
+      for (const grantId of await endSession(session)) grants.add(grantId);
+      await store.prolong(uid, clock() + AFTERMATH);
     }
     for (const grantId of grants) await endGrant(provider, grantId);
     const ended: SignIn[] = [];
@@ -103,23 +113,37 @@ export function createLedger(
     return since < Math.floor(passwordChangedAt / 1000) ? 'the password has been changed' : undefined;
   }
 
+  /** Writes down the session and its grant; returns why they are not to be kept. */
+  async function note(ctx: KoaContextWithOIDC, session: Session, accountId: string, grantId: string): Promise<string | undefined> {
+    const { result, client } = ctx.oidc;
+    const login = result?.login as Login | undefined;
+    // Nothing new: this session had this grant before.
+    if (!login && grantId && client && session.grantIdFor(client.clientId) === grantId) return undefined;
+    // A code that was added to a phone's approval says nothing of the phone; whose session it is, is known from before.
+    const deviceId = login?.deviceId ?? (byPhone(session.amr) ? await store.deviceOf(session.uid) : undefined);
+    if (!deviceId && !findAccount) return undefined;
+    const now = clock();
+    const row = { deviceId: deviceId ?? '', sessionUid: session.uid, accountId, createdAt: now, expiresAt: now + YEAR, grantId };
+    if (login) return keep(ctx, row, login);
+    await store.insert(row);
+    return undefined;
+  }
+
+  const isOver: Ledger['isOver'] = async ({ uid, accountId }) => accountId !== undefined && store.isCondemned(uid, accountId);
+
   return {
+    isOver,
+
     async record(ctx, grantId = '') {
-      const { session, account, result, client } = ctx.oidc;
-      const login = result?.login as Login | undefined;
+      const { session, account } = ctx.oidc;
       if (!session || !account) return;
-      // Nothing new: this session had this grant before.
-      if (!login && grantId && client && session.grantIdFor(client.clientId) === grantId) return;
-      // A code that was added to a phone's approval says nothing of the phone; whose session it is, is known from before.
-      const deviceId = login?.deviceId ?? (byPhone(session.amr) ? await store.deviceOf(session.uid) : undefined);
-      if (!deviceId && !findAccount) return;
-      const now = clock();
-      const row = { deviceId: deviceId ?? '', sessionUid: session.uid, accountId: account.accountId, createdAt: now, expiresAt: now + YEAR, grantId };
-      if (!login) return store.insert(row);
-      const refusal = await keep(ctx, row, login);
-      if (refusal === undefined) return;
-      await session.destroy();
-      throw new errors.AccessDenied(refusal);
+      const refusal = await note(ctx, session, account.accountId, grantId);
+      // Asked once it is written down, so that an end at the same time finds it, or is found.
+      const over = await isOver(session);
+      if (refusal === undefined && !over) return;
+      const grants = await endSession(session);
+      if (over && provider) for (const each of grants) await endGrant(provider, each);
+      throw new errors.AccessDenied(refusal ?? 'the session has been ended');
     },
 
     async end(tx, owner) {
@@ -151,10 +175,10 @@ interface Login {
   readonly since?: number;
 }
 
-/** Ends a session, unless it is somebody else's by now; returns the grants given in it. */
-async function endSession(provider: Provider, uid: string, accountId: string): Promise<string[]> {
-  const session = await provider.Session.findByUid(uid);
-  if (session?.accountId !== accountId) return [];
+type Session = NonNullable<KoaContextWithOIDC['oidc']['session']>;
+
+/** Ends a session; returns the grants given in it. */
+async function endSession(session: Session): Promise<string[]> {
   await session.destroy();
   return Object.values(session.authorizations ?? {}).flatMap(({ grantId }) => (grantId ? [grantId] : []));
 }

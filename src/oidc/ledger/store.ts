@@ -18,10 +18,14 @@ export interface LedgerStore {
   deviceOf(sessionUid: string): Promise<string | undefined>;
   /** Marks all that is `owner`'s as to be ended, and to be forgotten at `expiresAt`; returns how many rows. */
   condemn(tx: Transaction, owner: Owner, expiresAt: number): Promise<number>;
+  /** Whether this session of the account is to be ended, or has been. */
+  isCondemned(sessionUid: string, accountId: string): Promise<boolean>;
   /** What is to be ended. */
   condemned(): Promise<Array<SignIn & { readonly ended: boolean }>>;
   /** Notes that it has been ended; false when another process was faster. */
   end(row: SignIn): Promise<boolean>;
+  /** Keeps in mind until `expiresAt` that a session has been ended. */
+  prolong(sessionUid: string, expiresAt: number): Promise<void>;
   removeExpired(now: number): Promise<number>;
 }
 
@@ -44,6 +48,8 @@ export function createLedgerStore(db: Database): LedgerStore {
   const condemned = db.statement<Row>(
     'select device_id, session_uid, grant_id, account_id, condemned from tandem_sign_ins where condemned > 0 order by condemned, expires_at limit 500',
   );
+  const isCondemned = db.statement('select session_uid from tandem_sign_ins where session_uid = ? and account_id = ? and condemned > 0 limit 1');
+  const prolong = db.statement(`update tandem_sign_ins set expires_at = ? where session_uid = ? and condemned = ${ENDED}`);
   const end = db.statement(
     `update tandem_sign_ins set condemned = ${ENDED} where device_id = ? and session_uid = ? and grant_id = ? and condemned = ${CONDEMNED}`,
   );
@@ -58,6 +64,10 @@ export function createLedgerStore(db: Database): LedgerStore {
     },
     condemn: (tx, owner, expiresAt) =>
       'deviceId' in owner ? condemnDevice.run([expiresAt, owner.deviceId], tx) : condemnAccount.run([expiresAt, owner.accountId, owner.but], tx),
+    isCondemned: async (sessionUid, accountId) => (await isCondemned.get([sessionUid, accountId])) !== undefined,
+    async prolong(sessionUid, expiresAt) {
+      await prolong.run([expiresAt, sessionUid]);
+    },
     async condemned() {
       return (await condemned.all([])).map(mapRow);
     },

@@ -7,6 +7,7 @@ import type { Browsers } from '../../lib/http/browser.ts';
 import { shapeOf } from '../../lib/http/answers.ts';
 import { ACR, satisfies } from '../acr.ts';
 import type { Level } from '../configuration/levels.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { BUILT_IN_CLIENT, returnUrl } from '../built-in-client.ts';
 import { isBelowSite, owesFactor } from './second-factor.ts';
 import type { SecondFactors, SignedIn, SignInGate } from './sign-in.ts';
@@ -29,7 +30,13 @@ const STATE_TTL = 3600;
 export function createGate(
   provider: Provider,
   { issuer, clock, keyRing }: Pick<Context, 'issuer' | 'clock' | 'keyRing'>,
-  { browsers, secondFactors, level, home }: { browsers: Browsers; secondFactors: SecondFactors; level: Level; home: string },
+  { browsers, secondFactors, ledger, level, home }: {
+    browsers: Browsers;
+    secondFactors: SecondFactors;
+    ledger: Pick<Ledger, 'isOver'>;
+    level: Level;
+    home: string;
+  },
 ): Gate {
   const keys = keyRing.derive('sign-in state');
   const seconds = () => Math.floor(clock() / 1000);
@@ -44,7 +51,7 @@ export function createGate(
   /** Of whom the session is, be it half a sign-in or a whole one. */
   async function sessionOf(ctx: KoaContext): Promise<SignedIn | undefined> {
     const session = await provider.Session.get(ctx as never);
-    if (!session.accountId) return undefined;
+    if (!session.accountId || (await ledger.isOver(session))) return undefined;
     const { accountId, acr, amr = [], uid } = session;
     return { accountId, acr, amr, authTime: session.authTime() ?? 0, sessionUid: uid };
   }

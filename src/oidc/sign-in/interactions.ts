@@ -9,6 +9,7 @@ import type {} from '../events.ts';
 import { askedFor, claimsAsked } from '../configuration/claims-parameter.ts';
 import { demandedLevel, type Level, type Levels } from '../configuration/levels.ts';
 import { describeScope } from '../configuration/resources.ts';
+import { expectedSubject } from './expected-subject.ts';
 import type { SignedIn } from './sign-in.ts';
 import { isStepUp, suffices } from './step-up.ts';
 import { sectorOf, type Subjects } from '../subjects/subjects.ts';
@@ -107,9 +108,14 @@ export function createInteractions(
   { db, clock, events }: Pick<Context, 'db' | 'clock' | 'events'>,
   { views, levels, subjects }: { views: Views; levels: Levels; subjects: Subjects | undefined },
 ): Interactions {
+  const loaded = new WeakMap<KoaContext, ReturnType<Provider['interactionDetails']>>();
+
+  /** The interaction of this request, looked up once however many steps ask for it; the library looks again when it ends it. */
   async function current(ctx: KoaContext) {
+    const looking = loaded.get(ctx) ?? provider.interactionDetails(ctx.req, ctx.res);
+    loaded.set(ctx, looking);
     try {
-      return await provider.interactionDetails(ctx.req, ctx.res);
+      return await looking;
     } catch (cause) {
       if (cause instanceof errors.SessionNotFound) throw new AppError('expired', 'the sign-in has ended or expired; go back to the site and start again', { cause });
       throw cause;
@@ -191,9 +197,8 @@ export function createInteractions(
     async expectedAccount(details) {
       const { prompt, params, accountId } = details;
       if (accountId && (prompt.name === STEP_UP || prompt.reasons.some((reason) => REAUTHENTICATION.has(reason)))) return accountId;
-      const subject = hintedSubject(params['id_token_hint']) ?? claimedSubject(params['claims']);
+      const subject = expectedSubject(params);
       if (subject === undefined) return undefined;
-      if (subject.length > MAX_SUBJECT) throw new AppError('invalid_request', 'the request is for a subject that there cannot be');
       const client = await clientOf(details);
       if (client.subjectType !== 'pairwise') return subject;
       // Of a host's own pairwise subjects only the host knows the account; the provider checks the outcome in any case.
@@ -253,27 +258,7 @@ export function createInteractions(
   };
 }
 
-/** OpenID Connect Core §2: a subject has at most 255 characters. */
-const MAX_SUBJECT = 255;
 const STANDARD_SCOPES = new Set(['openid', 'profile', 'email', 'offline_access']);
-
-/** The subject of an ID token that the authorization endpoint has verified before there was an interaction. */
-function hintedSubject(hint: unknown): string | undefined {
-  return typeof hint === 'string' ? text(parse(Buffer.from(hint.split('.')[1] ?? '', 'base64url').toString('utf8'))?.['sub']) : undefined;
-}
-
-function claimedSubject(claims: unknown): string | undefined {
-  const idToken = typeof claims === 'string' ? (parse(claims)?.['id_token'] as { sub?: { value?: unknown } | null } | null | undefined) : undefined;
-  return text(idToken?.sub?.value);
-}
-
-function parse(json: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(json) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
-}
 
 const scopesOf = ({ params }: InteractionDetails) => (text(params['scope']) ?? '').split(' ').filter(Boolean);
 
