@@ -55,6 +55,26 @@ onEachDatabase('a changed password', (database) => {
     assert.ok((await silently(here)).get('code'));
   });
 
+  it('ends them though there is always a request of theirs under way', async () => {
+    const [here, there] = [await signedInBrowser(tandem, person), await signedInBrowser(tandem, person)];
+    const before = await tandem.knex('tandem_oidc').where({ model: 'Session' });
+    const revive = async () => {
+      for (const row of before) if (!(await tandem.knex('tandem_oidc').where({ id: row.id }).first())) await tandem.knex('tandem_oidc').insert(row);
+    };
+    await change(here);
+    for (let minutes = 0; minutes < 12; minutes += 1) {
+      await tandem.t.sweep();
+      await revive();
+      tandem.clock.advance(60_000);
+    }
+    assert.equal((await there.get(tandem.url('/account'), { follow: false })).status, 303);
+    assert.equal((await silently(there)).get('error'), 'access_denied');
+    await revive();
+    await tandem.t.sweep();
+    assert.equal((await silently(there)).get('error'), 'login_required');
+    assert.ok((await silently(here)).get('code'));
+  });
+
   it('is not got around by a sign-in that it overtook', async () => {
     const here = await signedInBrowser(tandem, person);
     const there = createHttpBrowser();
