@@ -96,6 +96,9 @@ export async function startTwoCall(database: Pick<TestDatabase, 'open'>, options
   return harness;
 }
 
+/** What call one takes of a person. */
+export const pick = ({ email, password }: { email: string; password: string }) => ({ email, password });
+
 export function ticketOf(answer: Response): string {
   const ticket = answer.headers.get('tandem-ticket');
   assert.match(ticket ?? '', /^[\w-]{43}$/);
