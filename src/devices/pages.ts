@@ -67,17 +67,22 @@ export function devicePages(
     const language = views.language(ctx);
     const date = (ms: number) => new Date(ms).toLocaleDateString(language, { dateStyle: 'medium' });
     const time = (ms: number) => new Date(ms).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
-    const list = (await devices.list(signedIn.accountId)).map((device) => ({
-      ...device,
-      path: `${LIST}/${device.id}`,
-      added: date(device.createdAt),
-      used: device.lastUsedAt === undefined ? undefined : date(device.lastUsedAt),
-      capped: device.userVerifying && device.cappedUntil !== undefined ? `${time(device.cappedUntil)} UTC` : undefined,
+    const say = (key: string, params?: Record<string, string>) => views.text(ctx, `devices.${key}`, params);
+    const list = (await devices.list(signedIn.accountId)).map(({ id, name, platform, createdAt, lastUsedAt, userVerifying, cappedUntil }) => ({
+      id,
+      name,
+      meta: [
+        [platform, say('added', { date: date(createdAt) }), lastUsedAt === undefined ? say('unused') : say('used', { date: date(lastUsedAt) })].filter(Boolean).join(' · '),
+        say(userVerifying ? 'verifies' : 'presence'),
+        ...(userVerifying && cappedUntil !== undefined ? [say('capped', { time: `${time(cappedUntil)} UTC` })] : []),
+      ],
+      rename: `${LIST}/${id}/rename`,
+      remove: removePath(id),
     }));
     const done = (['added', 'renamed', 'removed', 'lost'] as const).find((each) => each === query.done);
     const beside = await Promise.all(others.map((item) => item(ctx, signedIn.accountId)));
     const items = beside.filter(({ path }) => path !== LIST);
-    views.render(ctx, 'devices/list', { devices: list, done, add: ADD, home, items }, { title: views.text(ctx, 'devices.title') });
+    views.render(ctx, 'devices/list', { list, done, add: ADD, home, items }, { title: views.text(ctx, 'devices.title') });
   });
 
   route(router, { method: 'POST', path: `${LIST}/:id/rename`, kind: 'form', body: z.strictObject({ name: deviceName }) }, async (ctx, { body }) => {

@@ -75,7 +75,7 @@ describe('the views', () => {
         ['accounts/password', { uid: text, email: text, problem: '', params: {} }],
         ['accounts/register', { action: '/x', back: '/y', client: text, email: text, name: text, minLength: 10, problem: { field: '', key: '' } }],
         ['accounts/home', { email: text, name: text, since: text, items: [{ title: text, text, path: '/x', link: text }], done: '', problem: '' }],
-        ['totp/list', { list: [{ id: 'x', name: text, added: text, used: text, rename: '/x', remove: '/y' }], off: false, blocked: 0, done: '', problem: '', full: false, most: 5, add: '/z', home: undefined, items: [] }],
+        ['totp/list', { list: [{ id: 'x', name: text, meta: [text], rename: '/x', remove: '/y' }], off: false, blocked: 0, done: '', problem: '', full: false, most: 5, add: '/z', home: undefined, items: [] }],
         ['accounts/change-password', { email: text, minLength: 10, problem: { field: '', key: '' } }],
       ] as const;
       for (const [view, data] of forms) {

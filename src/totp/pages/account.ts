@@ -48,8 +48,7 @@ export function authenticatorPages(
     const list = (await authenticators.list(accountId)).map(({ id, name, createdAt, lastUsedAt }) => ({
       id,
       name,
-      added: date(createdAt),
-      used: lastUsedAt === undefined ? undefined : date(lastUsedAt),
+      meta: [`${views.text(ctx, 'totp.added', { date: date(createdAt) })} · ${lastUsedAt === undefined ? views.text(ctx, 'totp.unused') : views.text(ctx, 'totp.used', { date: date(lastUsedAt) })}`],
       rename: `${LIST}/${id}/rename`,
       remove: removePath(id),
     }));
