@@ -61,7 +61,7 @@ export function recoveryPages(
       // Codes of an account that has nothing else would be one more key to it, and guard nothing.
       if (!(await factors.any(signedIn.accountId))) return seeOther(ctx, PAGE);
       const [left, made] = [await service.left(signedIn.accountId), await service.madeAt(signedIn.accountId)];
-      views.render(ctx, 'recovery/new', { left, made: made ?? '', action: NEW, back: PAGE }, { title: views.text(ctx, 'recovery.new_title') });
+      views.render(ctx, 'recovery/new', { left, made: made ?? '', action: NEW, back: PAGE }, { scripts: ['send-once'], title: views.text(ctx, 'recovery.new_title') });
     });
 
     route(router, { method: 'POST', path: NEW, kind: 'form', body: newBody }, async (ctx, { body }) => {

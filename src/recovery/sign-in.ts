@@ -51,7 +51,7 @@ export function createRecoverySignIn({ service, held, views, browsers, home }: R
     const [keepable, kept] = byPhone(amr) ? ['app', names.authenticators] : ['all', [...names.phones, ...names.authenticators]];
     const { status = 200, keep = false, problem = '' } = failure ?? {};
     const data = { client: (await interactions.client(details)).name, action: path(details), back: `/interaction/${details.uid}`, keepable, kept, keep, problem };
-    views.render(ctx, 'recovery/sign-in', data, { status, title: views.text(ctx, 'recovery.sign_in_title') });
+    views.render(ctx, 'recovery/sign-in', data, { status, scripts: ['send-once'], title: views.text(ctx, 'recovery.sign_in_title') });
   }
 
   /** What is said beside the field; throws what is not about the code. */

@@ -1,3 +1,4 @@
+import '../factors/send-once.ts';
 import QRCode from 'qrcode';
 
 /**

@@ -1,3 +1,5 @@
+import '../factors/send-once.ts';
+
 /** The page that shows a seed: a button that copies the key. Without this script the key is there to be selected. */
 const key = document.querySelector<HTMLElement>('[data-key]');
 const button = document.querySelector<HTMLButtonElement>('[data-copy]');

@@ -70,7 +70,7 @@ export function createTotpSignIn({ clock }: Pick<Context, 'clock'>, { authentica
       off: problem === OFF,
       recovery: (await recovery?.has(accountId)) ?? false,
     };
-    return { view: 'totp/panel', data };
+    return { view: 'totp/panel', data, scripts: ['send-once'] };
   }
 
   return {
