@@ -53,6 +53,7 @@ export function createRecoveryService(
 ): RecoveryService {
   const store = createRecoveryStore(db);
   const hashing = createCodeHashing(cost);
+  // Of each network: nobody guesses 80 bits, and a thief of the password must not use up the tries of the owner.
   const perAccount = limits.limit({ name: 'recovery-account', points: 10, seconds: HOUR });
   const perAddress = limits.limit({ name: 'recovery-address', points: 100, seconds: QUARTER });
 
@@ -117,14 +118,15 @@ export function createRecoveryService(
 
     async use(accountId, typed, options) {
       const network = options.address === undefined ? undefined : networkOf(options.address);
+      const key = `${accountId}|${network ?? ''}`;
       // Before the work, so that tries in parallel cannot all pass.
       if (network !== undefined) await perAddress.take(network);
-      await perAccount.take(accountId);
+      await perAccount.take(key);
       const [code, set] = [readCode(typed), await store.find(accountId)];
       // The same work whether or not there is anything to find.
       const hash = code && set ? await hashing.hash(code, set.salt) : await hashing.pretend();
       if (!(await take(hash, accountId, options))) throw new AppError('invalid_code', 'this is no recovery code of the account, or it was used before');
-      await perAccount.forget(accountId);
+      await perAccount.forget(key);
       if (network !== undefined) await perAddress.refund(network);
     },
   };

@@ -190,6 +190,16 @@ onEachDatabase('recovery codes', (database) => {
     await use(account, next);
   });
 
+  it('are not kept from their owner by who tries at another address', async () => {
+    const account = someone();
+    const [code = ''] = await t.recovery.make(account);
+    const thief = { address: '192.0.2.66' };
+    for (let index = 0; index < 10; index += 1) await assert.rejects(use(account, 'x', thief), { code: 'invalid_code' });
+    await assert.rejects(use(account, 'x', thief), { code: 'rate_limited' });
+    await use(account, code, { address: '198.51.100.1' });
+    await assert.rejects(use(account, 'x', thief), { code: 'rate_limited' });
+  });
+
   it('take a hundred misses a quarter of an hour from one address, at whatever accounts', async () => {
     const address = '192.0.2.7';
     const accounts = Array.from({ length: 11 }, someone);
