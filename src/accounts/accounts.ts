@@ -3,6 +3,7 @@ import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { HashingCost } from '../lib/argon2.ts';
 import { base64url, sha256, uuid } from '../lib/crypto.ts';
+import { chosenName } from '../lib/names.ts';
 import { networkOf } from '../lib/network.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { emailKey, parseEmail } from './email.ts';
@@ -230,13 +231,9 @@ function publicOf({ id, email, name, createdAt, updatedAt, passwordChangedAt }: 
   return { id, email, name, createdAt, updatedAt, passwordChangedAt };
 }
 
-/** A name as it is shown: one line, without invisible control characters that could disguise it. */
+/** A name as it is shown: on one line, whatever it was typed on. */
 function parseName(name: string | undefined): string | undefined {
-  const text = (name ?? '').normalize('NFC').replace(/\s+/gu, ' ').trim();
-  if (text.length > MAX_NAME || /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(text)) {
-    throw new AppError('invalid_request', `a name has at most ${MAX_NAME} ordinary characters`, { extra: { field: 'name' } });
-  }
-  return text === '' ? undefined : text;
+  return chosenName(name?.replace(/\s+/gu, ' '), MAX_NAME);
 }
 
 /** A language tag (RFC 5646) in the shape that languages and regions have. */

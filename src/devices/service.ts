@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Factors } from '../factors/factors.ts';
+import { isPlain } from '../lib/names.ts';
 import { ACR, satisfies } from '../oidc/acr.ts';
 import { publicDevice } from './device-store.ts';
 import type { Device, DeviceStore, NewDevice } from './device-store.ts';
@@ -15,12 +16,12 @@ export const CAP_MS = 24 * 3_600_000;
  */
 export const UNPROVEN_CAP_MS = 7 * CAP_MS;
 
-/** Words about a phone, of its owner's or its own making: at most 60 characters, none a control or a change of the writing direction. */
+/** Words about a phone, of its owner's or its own making. */
 const plainWords = z
   .string()
   .trim()
   .max(60)
-  .regex(/^[^\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]*$/u, 'must not have control characters');
+  .refine(isPlain, 'must not have control characters');
 
 /** A device's name as people may choose it. */
 export const deviceName = plainWords.min(1);

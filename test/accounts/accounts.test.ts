@@ -80,7 +80,7 @@ onEachDatabase('accounts', (database) => {
   }
 
   it('refuses names that could disguise themselves', async () => {
-    for (const name of ['x'.repeat(101), 'Ada\u202egnp.exe', 'Ada\u0000']) {
+    for (const name of ['x'.repeat(101), 'Ada\u202egnp.exe', 'Ada\u0000', 'Ada\ud800']) {
       await assert.rejects(register('ada@example.com', { name }), failsWith('invalid_request', { field: 'name' }));
     }
     assert.equal((await register('ada@example.com', { name: '   ' })).name, undefined);

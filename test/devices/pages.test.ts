@@ -256,7 +256,7 @@ onEachDatabase('the phone’s own endpoints', (database) => {
     await refused({ claims: (claims) => ({ ...claims, exp: 1 }) }, 'invalid_signature');
     await refused({ claims: (claims) => ({ ...claims, name: '' }) }, 'invalid_request');
     await refused({ claims: (claims) => ({ ...claims, name: 'x'.repeat(61) }) }, 'invalid_request');
-    for (const words of ['Firefox\u202eyobaD', 'a\nb', 'a\u0000b', 'a\u2028b', 'x'.repeat(61)]) {
+    for (const words of ['Firefox\u202eyobaD', 'a\nb', 'a\u0000b', 'a\u2028b', 'a\ud800b', 'x'.repeat(61)]) {
       await refused({ claims: (claims) => ({ ...claims, platform: words }) }, 'invalid_request');
     }
     await refused({ claims: ({ ticket: _, ...claims }) => claims }, 'invalid_request');
