@@ -1,6 +1,6 @@
 import type Router from '@koa/router';
-import type { AccountItem } from '../accounts/items.ts';
 import type { AccountsService } from '../accounts/accounts.ts';
+import type { AccountItem } from '../accounts/items.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { ChangeGate } from '../factors/change-gate.ts';
@@ -8,8 +8,8 @@ import { createFactors, type Factors } from '../factors/factors.ts';
 import type { AccountsFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
 import type { ProtectOwn } from '../guard/in-process.ts';
 import type { Http } from '../lib/http/http.ts';
-import { ACR } from '../oidc/acr.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
+import { ACR } from '../oidc/acr.ts';
 import type { createOidc } from '../oidc/oidc.ts';
 import type { OidcPages } from '../oidc/sign-in/routes.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';

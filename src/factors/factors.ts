@@ -13,7 +13,14 @@ export interface FactorRequirement {
   readonly by: 'phone' | 'code' | 'recovery';
 }
 
-/** The rule for adding and removing factors, in one place for phones, authenticators and recovery codes. That the sign-in is fresh is the pages' to see to. */
+/**
+ * The rule for adding and removing factors, in one place for phones, authenticators and recovery codes. That the sign-in is fresh is for the
+ * {@link import('./change-gate.ts').ChangeGate} to see to.
+ *
+ * Their rows are locked in this order, each by its own room: authenticators, phones, recovery codes. What is told of a factor within its transaction
+ * reaches only rooms further on. The use of a recovery code alone begins at the end, as it shows what to lock: where it meets another change of the
+ * same account, the database ends the one, and `db.transaction` runs it again.
+ */
 export interface Factors {
   /**
    * What a sign-in of class `acr` lacks; undefined where it lacks nothing. An account without a factor asks for no more than its password.

@@ -1,7 +1,8 @@
 import type { Context as KoaContext } from 'koa';
+import { challenge } from '../lib/http/headers.ts';
 import type { GuardError } from './errors.ts';
-import { ALGORITHMS } from './tokens/jwt.ts';
 import { schemeOf } from './request.ts';
+import { ALGORITHMS } from './tokens/jwt.ts';
 
 /** What a refusal tells the client to ask for. */
 export interface Demanded {
@@ -10,8 +11,6 @@ export interface Demanded {
   readonly maxAge: number | undefined;
   readonly realm: string | undefined;
 }
-
-type Parameters = Readonly<Record<string, string | undefined>>;
 
 /** The codes with which a challenge says what scopes the route asks for. */
 const TELLS_SCOPE: ReadonlySet<string> = new Set(['missing_token', 'insufficient_scope', 'insufficient_user_authentication']);
@@ -36,10 +35,4 @@ function challengesOf(ctx: KoaContext, { code, message, scheme }: GuardError, { 
   // All that is asked, not only what is lacking: the next token is to satisfy it in one go.
   const stepUp = code === 'insufficient_user_authentication' && { acr_values: classes.join(' ') || undefined, max_age: maxAge?.toString() };
   return [challenge(tried, { realm, error: code, error_description: message, scope, ...stepUp, algs: tried === 'DPoP' ? algs : undefined })];
-}
-
-/** All values are ours, and of characters that need no escape: see `assertQuotable`. */
-function challenge(scheme: string, parameters: Parameters): string {
-  const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return [scheme, given.map(([name, value]) => `${name}="${value}"`).join(', ')].filter(Boolean).join(' ');
 }

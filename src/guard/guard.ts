@@ -1,10 +1,10 @@
 import type { Context as KoaContext, Middleware } from 'koa';
-import { satisfies } from '../oidc/acr.ts';
 import type { Clock } from '../lib/clock.ts';
+import { satisfies } from '../oidc/acr.ts';
 import { answerRefusal } from './challenges.ts';
-import { verifyProof } from './tokens/dpop.ts';
 import { GuardError } from './errors.ts';
 import { presentedToken } from './request.ts';
+import { verifyProof } from './tokens/dpop.ts';
 import { isFor, readAuth, type TokenAuth, type TokenClaims, type TokenSource, type VouchedToken } from './tokens/token.ts';
 
 /** What a route asks of the tokens that it lets in. */

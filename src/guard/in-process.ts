@@ -3,9 +3,9 @@ import type { Context } from '../context.ts';
 import type { AccessTokens } from '../oidc/access-tokens.ts';
 import type { Resources } from '../oidc/configuration/resources.ts';
 import { createGuard, type GuardedState, type Requirements } from './guard.ts';
-import { verifyJwt } from './tokens/jwt.ts';
 import { checkRequirements, checkUrl } from './options.ts';
 import { targetOf } from './request.ts';
+import { verifyJwt } from './tokens/jwt.ts';
 import type { TokenSource } from './tokens/token.ts';
 
 export interface OwnRouteOptions extends Requirements {

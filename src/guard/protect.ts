@@ -2,8 +2,8 @@ import type { Middleware } from 'koa';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { createGuard, type GuardedState, type Requirements } from './guard.ts';
 import { checkRequirements, checkUrl } from './options.ts';
-import { createWireSource } from './tokens/over-the-wire.ts';
 import { targetOf } from './request.ts';
+import { createWireSource } from './tokens/over-the-wire.ts';
 
 export interface ProtectOptions extends Requirements {
   /** The provider's issuer identifier: https, or http on this machine. */

@@ -2,8 +2,8 @@ import type { Configuration, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { Context as KoaContext } from 'koa';
 import { referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
-import type { Views } from '../lib/views/views.ts';
 import { Html } from '../lib/views/html.ts';
+import type { Views } from '../lib/views/views.ts';
 
 /** The pages that the provider itself asks for, as views of ours. */
 export interface ProviderPages {

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
-import type { HeldFactors } from './service.ts';
 import type { Recovery } from './recovery.ts';
+import type { HeldFactors } from './service.ts';
 
 /** What an administrator took away. */
 export interface SecondFactorReset {

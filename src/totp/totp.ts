@@ -10,9 +10,9 @@ import type { OidcPages } from '../oidc/sign-in/routes.ts';
 import type { SignInGate, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
 import { createAuthenticators, type Authenticators, type TotpOptions } from './authenticators/authenticators.ts';
-import { createSignInEnrolment } from './pages/sign-in-enrolment.ts';
 import { authenticatorPages } from './pages/account.ts';
 import { createSeedPage } from './pages/seed-page.ts';
+import { createSignInEnrolment } from './pages/sign-in-enrolment.ts';
 import { createTotpSignIn } from './pages/sign-in.ts';
 
 export interface TotpRooms extends TotpOptions {

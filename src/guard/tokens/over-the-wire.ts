@@ -2,8 +2,8 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import * as oauth from 'oauth4webapi';
 import { createCached } from '../../lib/cached.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { createReplayMemory } from './dpop.ts';
 import { GuardError } from '../errors.ts';
+import { createReplayMemory } from './dpop.ts';
 import { verifyJwt } from './jwt.ts';
 import type { TokenSource } from './token.ts';
 

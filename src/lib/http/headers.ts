@@ -55,3 +55,9 @@ export function pageHeaders(ctx: KoaContext, additions?: CspAdditions): void {
 export function apiHeaders(ctx: KoaContext): void {
   ctx.set(API_HEADERS);
 }
+
+/** One challenge of `WWW-Authenticate` (RFC 9110 §11.6.1); parameters without a value are left out. */
+export function challenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${value.replace(/["\\]/g, '\\$&')}"`]));
+  return [scheme, given.join(', ')].filter(Boolean).join(' ');
+}

@@ -1,16 +1,16 @@
 import type { AdapterConstructor, AdapterFactory, Client, ClientMetadata, Configuration, FindAccount, JWKS, KoaContextWithOIDC } from 'oidc-provider';
-import { BUILT_IN_CLIENT, builtInClient } from '../built-in-client.ts';
 import type { Log } from '../../lib/log.ts';
-import { assertAcrClaims } from './claims-parameter.ts';
-import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from './defaults.ts';
+import { BUILT_IN_CLIENT, builtInClient } from '../built-in-client.ts';
 import type { GrantLoader } from '../grants.ts';
-import type { Levels } from './levels.ts';
-import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
 import type { ProviderPages } from '../pages.ts';
-import { createPolicy } from './policy.ts';
-import { resourceIndicators, type Resources } from './resources.ts';
 import type { SecondFactors } from '../sign-in/sign-in.ts';
 import { OPAQUE_SECTOR, sectorUri } from '../subjects/subjects.ts';
+import { assertAcrClaims } from './claims-parameter.ts';
+import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from './defaults.ts';
+import type { Levels } from './levels.ts';
+import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
+import { createPolicy } from './policy.ts';
+import { resourceIndicators, type Resources } from './resources.ts';
 import { createTokenClaims } from './token-claims.ts';
 
 /** What Tandem puts into a provider's configuration. */

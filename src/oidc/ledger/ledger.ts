@@ -1,8 +1,8 @@
 import { errors, type FindAccount, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
 import { byPhone } from '../acr.ts';
-import { createLedgerStore, type Owner, type SignIn } from './store.ts';
 import type {} from '../events.ts';
+import { createLedgerStore, type Owner, type SignIn } from './store.ts';
 
 /** What is asked of the devices, where there are any. */
 export interface UsableDevices {

@@ -3,12 +3,12 @@ import type { Provider } from 'oidc-provider';
 import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { base64url, equal, fromBase64url, hmac, randomToken } from '../../lib/crypto.ts';
-import type { Browsers } from '../../lib/http/browser.ts';
 import { shapeOf } from '../../lib/http/answers.ts';
+import type { Browsers } from '../../lib/http/browser.ts';
 import { ACR, satisfies } from '../acr.ts';
+import { BUILT_IN_CLIENT, returnUrl } from '../built-in-client.ts';
 import type { Level } from '../configuration/levels.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { BUILT_IN_CLIENT, returnUrl } from '../built-in-client.ts';
 import { isBelowSite, owesFactor } from './second-factor.ts';
 import type { SecondFactors, SignedIn, SignInGate } from './sign-in.ts';
 

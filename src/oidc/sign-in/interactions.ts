@@ -3,16 +3,16 @@ import type { Client, InteractionResults, Provider } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
-import { ACR, requestedLevel, satisfies, STEP_UP } from '../acr.ts';
 import type { Views } from '../../lib/views/views.ts';
-import type {} from '../events.ts';
+import { ACR, requestedLevel, satisfies, STEP_UP } from '../acr.ts';
 import { askedFor, claimsAsked } from '../configuration/claims-parameter.ts';
 import { demandedLevel, type Level, type Levels } from '../configuration/levels.ts';
 import { describeScope } from '../configuration/resources.ts';
+import type {} from '../events.ts';
+import { sectorOf, type Subjects } from '../subjects/subjects.ts';
 import { expectedSubject } from './expected-subject.ts';
 import type { SignedIn } from './sign-in.ts';
 import { isStepUp, suffices } from './step-up.ts';
-import { sectorOf, type Subjects } from '../subjects/subjects.ts';
 
 /** What an authorization request asks of the person, while its interaction lasts. */
 export interface InteractionDetails {

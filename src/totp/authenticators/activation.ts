@@ -2,14 +2,14 @@ import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { uuid } from '../../lib/crypto.ts';
 import { digitsOf, firstSteps, learnedDrift } from '../codes/acceptance.ts';
-import type { ActivationOptions, Authenticator, AuthenticatorsRooms, BeginOptions, CodeOrigin, PendingAuthenticator } from './authenticators.ts';
-import '../events.ts';
-import { authenticatorName, defaultName } from './names.ts';
 import { base32Of, matchingSteps, otpauthUri, stepAt } from '../codes/otp.ts';
 import type { OtpKey } from '../codes/otp.ts';
+import { waitAfter } from '../codes/throttle.ts';
+import '../events.ts';
+import type { ActivationOptions, Authenticator, AuthenticatorsRooms, BeginOptions, CodeOrigin, PendingAuthenticator } from './authenticators.ts';
+import { authenticatorName, defaultName } from './names.ts';
 import type { Seeds } from './seeds.ts';
 import type { AuthenticatorRecord, TotpStore } from './store.ts';
-import { waitAfter } from '../codes/throttle.ts';
 import { FRESH, publicAuthenticator, refusal, wrongCode } from './verification.ts';
 
 /** Authenticators of one account in use at once. */

@@ -1,12 +1,12 @@
 import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { createSweeper } from '../../lib/database/sweeper.ts';
-import { createActivation } from './activation.ts';
+import { OFF_AT } from '../codes/throttle.ts';
 import '../events.ts';
+import { createActivation } from './activation.ts';
 import { authenticatorName } from './names.ts';
 import { createSeeds } from './seeds.ts';
 import { createTotpStore } from './store.ts';
-import { OFF_AT } from '../codes/throttle.ts';
 import { createVerification, FRESH, publicAuthenticator } from './verification.ts';
 
 const HOUR = 3_600_000;

@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts';
-import type { TotpAlgorithm } from './authenticators.ts';
 import { newSeed } from '../codes/otp.ts';
 import type { OtpKey } from '../codes/otp.ts';
+import type { TotpAlgorithm } from './authenticators.ts';
 import type { AuthenticatorRecord } from './store.ts';
 
 type Sealed = Pick<AuthenticatorRecord, 'id' | 'accountId' | 'algorithm' | 'seed'>;

@@ -2,12 +2,12 @@ import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { uuid } from '../../lib/crypto.ts';
 import { acceptedSteps, digitsOf, learnedDrift } from '../codes/acceptance.ts';
-import type { Authenticator, AuthenticatorsRooms, CodeOrigin } from './authenticators.ts';
-import '../events.ts';
 import { matchingSteps, stepAt } from '../codes/otp.ts';
+import { OFF_AT, triesLeft, waitAfter } from '../codes/throttle.ts';
+import '../events.ts';
+import type { Authenticator, AuthenticatorsRooms, CodeOrigin } from './authenticators.ts';
 import type { Seeds } from './seeds.ts';
 import type { AuthenticatorRecord, Standing, TotpStore } from './store.ts';
-import { OFF_AT, triesLeft, waitAfter } from '../codes/throttle.ts';
 
 export const FRESH: Standing = { misses: 0, nextTryAt: undefined };
 

@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { AppError, type ErrorCode } from '../../errors.ts';
 import type { GuardedState } from '../../guard/guard.ts';
 import type { ProtectOwn } from '../../guard/in-process.ts';
+import { challenge } from '../../lib/http/headers.ts';
 import { apiOf, TWO_CALL_SCOPE, type TwoCallScope } from './resource.ts';
 
 /** Who calls: a registered client, or anybody, where that was allowed. */
@@ -31,7 +32,7 @@ export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock
   const guards = { [TWO_CALL_SCOPE.enrol]: guardOf(TWO_CALL_SCOPE.enrol), [TWO_CALL_SCOPE.validate]: guardOf(TWO_CALL_SCOPE.validate) };
 
   function refuse(ctx: KoaContext, scheme: 'Basic' | 'Bearer', code: ErrorCode, description: string, extra: Record<string, string> = {}): AppError {
-    challenge(ctx, scheme, { realm: issuer, error: code, error_description: description, ...extra });
+    ctx.append('WWW-Authenticate', challenge(scheme, { realm: issuer, error: code, error_description: description, ...extra }));
     return new AppError(code, description, { extra });
   }
 
@@ -80,16 +81,10 @@ export function createCallers({ issuer, clock }: Pick<Context, 'issuer' | 'clock
       }
       if (open && ctx.get('Authorization') === '') return { client: undefined };
       // Without credentials there is nothing to find wrong with them (RFC 6750 §3.1).
-      challenge(ctx, 'Basic', { realm: issuer });
-      challenge(ctx, 'Bearer', { realm: issuer, scope });
+      ctx.append('WWW-Authenticate', [challenge('Basic', { realm: issuer }), challenge('Bearer', { realm: issuer, scope })]);
       throw new AppError('invalid_client', 'authenticate as a client: HTTP Basic, or a Bearer token of client credentials');
     },
   };
-}
-
-function challenge(ctx: KoaContext, scheme: string, parameters: Readonly<Record<string, string>>) {
-  const list = Object.entries(parameters).map(([name, value]) => `${name}="${value.replace(/["\\]/g, '\\$&')}"`);
-  ctx.append('WWW-Authenticate', `${scheme} ${list.join(', ')}`);
 }
 
 /** Both halves are form-encoded before they are joined (RFC 6749 §2.3.1, appendix B). Undefined for what is no such pair. */
