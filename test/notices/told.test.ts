@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { accounts, qr, tandem as createTandem, totp } from '../../src/index.ts';
-import { authorizationUrl } from '../oidc/helpers.ts';
+import { authorizationUrl, typePassword, type Person } from '../oidc/helpers.ts';
 import { createDesktop, type Desktop } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
+import { codeOf } from '../support/otp.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
 
@@ -18,9 +19,14 @@ onEachDatabase('an account is told', (database) => {
   const of = (accountId: string) => tandem.notices.filter((notice) => notice.accountId === accountId);
   const settled = () => tandem.t.sweep();
 
-  async function withPhone(person: { email: string; password: string }): Promise<Desktop> {
+  async function signedIn(person: Person): Promise<Desktop> {
     const desktop = createDesktop(tandem);
     await desktop.signIn(person);
+    return desktop;
+  }
+
+  async function withPhone(person: Person): Promise<Desktop> {
+    const desktop = await signedIn(person);
     const { link, confirm } = await desktop.addPhone();
     await confirm((await createVirtualPhone({ issuer: tandem.issuer, clock: tandem.clock, userVerifying: true }).enrol(link)).confirmCode);
     return desktop;
@@ -60,6 +66,30 @@ onEachDatabase('an account is told', (database) => {
     assert.match((await browser.submit(remove, 'This phone is lost')).text, /locked out/);
     assert.equal((await tandem.waitForNotice('device.revoked')).data['phone'], 'Virtual phone');
     assert.deepEqual([...new Set(of(person.accountId).map(({ kind }) => kind))].sort(), ['device.confirmed', 'device.revoked', 'recovery.codes_made']);
+  });
+
+  it('of a new app, of its codes, and of the use of one', async () => {
+    const person = await tandem.registerAccount();
+    const { browser } = await signedIn(person);
+    const add = await browser.get(tandem.url('/account/authenticators/add'));
+    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    const shown = await browser.submit(add, '/authenticators/add', { code: codeOf(secret, tandem.clock), name: 'Aegis' });
+    const [, code] = /<code>([\w-]{19})<\/code>/.exec(shown.body)!;
+    const made = tandem.notices.filter(({ kind, accountId }) => kind === 'recovery.codes_made' && accountId !== person.accountId).length;
+    await tandem.waitForNotice('recovery.codes_made', made + 1);
+    await tandem.waitForNotice('totp.activated');
+    assert.deepEqual(of(person.accountId).map(({ kind }) => kind).sort(), ['recovery.codes_made', 'totp.activated']);
+    assert.match(of(person.accountId).find(({ kind }) => kind === 'totp.activated')!.text, /^Authenticator app: Aegis$/m);
+
+    const elsewhere = createHttpBrowser();
+    const half = await typePassword(elsewhere, await elsewhere.get(authorizationUrl(tandem, { client_id: 'house' })), person);
+    const form = await elsewhere.get(half.links.find((href) => href.endsWith('/recovery'))!);
+    assert.match((await elsewhere.submit(form, '/recovery', { code: code! })).text, /You are in/);
+    const { data, subject } = await tandem.waitForNotice('recovery.used');
+    assert.deepEqual([data['kept'], data['left']], [false, 0]);
+    assert.match(subject, /recovery code/i);
+    await settled();
+    assert.equal(of(person.accountId).length, 3, 'what the recovery ended is told by its own notice');
   });
 
   it('once of a reset, however much goes with it', async () => {
