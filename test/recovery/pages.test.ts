@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { authorizationUrl, typePassword, type Person } from '../oidc/helpers.ts';
 import { onEachDatabase } from '../support/databases.ts';
-import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
-import { startWithTotp, typeCode, type App, type TotpTandem } from '../totp/app.ts';
+import { codesOn, startWithTotp, typeCode, type App, type TotpTandem } from '../totp/app.ts';
 
 const PAGE = '/account/recovery-codes';
 
@@ -21,7 +21,6 @@ onEachDatabase('the page of an account’s recovery codes', (database) => {
   afterEach(() => assert.deepEqual(tandem.errors, []));
   after(() => tandem.close());
 
-  const codesOn = (page: Page) => [...page.body.matchAll(/<code>([\w-]{19})<\/code>/g)].map(([, code = '']) => code);
   const made = async () => (await tandem.t.audit.list({ name: 'recovery.codes_made' as never, accountId: person.accountId })).events.length;
   const signIn = async (app?: App) => {
     const half = await typePassword(browser, await browser.get(authorizationUrl(tandem, { client_id: 'house' })), person);

@@ -5,7 +5,7 @@ import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
 import { CALLBACK } from '../support/tandem.ts';
 import { createVirtualPhone, type VirtualPhone } from '../support/virtual-phone.ts';
-import { asksForCode, startWithTotp, typeCode, type App, type TotpTandem } from '../totp/app.ts';
+import { asksForCode, codesOn, startWithTotp, typeCode, type App, type TotpTandem } from '../totp/app.ts';
 
 const LEVEL_2 = 'urn:tandem:acr:2';
 const DAY = 24 * 3_600_000;
@@ -29,7 +29,6 @@ onEachDatabase('a sign-in with a recovery code', (database) => {
   const halfSignedIn = async (browser: HttpBrowser, parameters?: Record<string, string>) => typePassword(browser, await browser.get(url(parameters)), person);
   const withCode = async (browser: HttpBrowser, app: App, parameters?: Record<string, string>) => typeCode(browser, await halfSignedIn(browser, parameters), app.code());
   const silently = async (browser: HttpBrowser) => answerOf(await browser.get(url({ prompt: 'none' })));
-  const codesOn = (page: Page) => [...page.body.matchAll(/<code>([\w-]{19})<\/code>/g)].map(([, code = '']) => code);
   const phonesOf = () => tandem.knex('tandem_devices').where({ account_id: person.accountId, state: 'active' }) as Promise<Array<{ capped_until: number | null }>>;
   const happened = async (name: never) => (await tandem.t.audit.list({ name, accountId: person.accountId })).events;
 

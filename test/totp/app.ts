@@ -60,3 +60,6 @@ export function typeCode(browser: HttpBrowser, page: Page, code: string): Promis
 }
 
 export const asksForCode = (page: Page): boolean => page.forms.some(({ action }) => action.endsWith('/totp'));
+
+/** The recovery codes that the page shows. */
+export const codesOn = (page: Page): string[] => [...page.body.matchAll(/<code>([\w-]{19})<\/code>/g)].map(([, code = '']) => code);
