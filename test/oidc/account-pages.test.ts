@@ -79,6 +79,12 @@ onEachDatabase('the gate of the account pages', (database) => {
     });
   }
 
+  it('names the site where its account is what somebody signs in to', async () => {
+    const page = await createHttpBrowser().get(tandem.url('/account'));
+    assert.match(page.text, /to continue to Tandem/);
+    assert.match(page.text, /return to Tandem/);
+  });
+
   it('shows a page when the sign-in was cancelled', async () => {
     const browser = createHttpBrowser();
     const page = await browser.submit(await browser.get(tandem.url('/account')), '/abort');

@@ -4,6 +4,7 @@ import { errors } from 'oidc-provider';
 import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import type { Views } from '../../lib/views/views.ts';
+import { BUILT_IN_CLIENT } from '../built-in-client.ts';
 import { ACR, requestedLevel, satisfies, STEP_UP } from '../acr.ts';
 import { askedFor, claimsAsked } from '../configuration/claims-parameter.ts';
 import { demandedLevel, type Level, type Levels } from '../configuration/levels.ts';
@@ -170,7 +171,8 @@ export function createInteractions(
       const redirectUri = details.params['redirect_uri'];
       return {
         clientId: client.clientId,
-        name: client.clientName ?? client.clientId,
+        // The account's own pages are part of the site, and called as it is.
+        name: client.clientId === BUILT_IN_CLIENT ? views.site : (client.clientName ?? client.clientId),
         logoUri: client.logoUri,
         policyUri: client.policyUri,
         tosUri: client.tosUri,
