@@ -15,6 +15,9 @@ import { phoneRoutes } from './phone-side/routes.ts';
 import { createQrService } from './service.ts';
 import { createWaitingPages } from './browser-side/waiting.ts';
 
+/** The account's page on which a phone is added. */
+const ADD_PHONE = '/account/devices/add';
+
 export interface QrRooms extends QrOptions {
   readonly devices: UsableDevices & {
     verify(body: string, options: VerifyOptions): Promise<SignedCall>;
@@ -58,8 +61,9 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
     async panel(ctx, details) {
       const base = `${issuer}/interaction/${encodeURIComponent(details.uid)}`;
       const beneath = await below?.panel(ctx, details);
-      const data = { base, mobile: describeBrowser(ctx).mobile, below: beneath };
-      return { view: 'qr/panel', data, scripts: ['sign-in', ...(beneath?.scripts ?? [])], idle: await hasNoPhone(details) };
+      const idle = await hasNoPhone(details);
+      const data = { base, mobile: describeBrowser(ctx).mobile, below: beneath, addPhone: idle ? ADD_PHONE : '' };
+      return { view: 'qr/panel', data, scripts: ['sign-in', ...(beneath?.scripts ?? [])], idle };
     },
   };
 
