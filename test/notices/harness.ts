@@ -30,7 +30,11 @@ export async function openOffice(url: string, options: NoticesOptions, { clock =
   const audit = createAudit(context);
   const find = async (accountId: string): Promise<DirectoryEntry | undefined> =>
     accountId === 'nobody' ? undefined : { accountId, label: `${accountId}@example.com`, name: undefined, email: email(accountId), locale: 'en' };
-  const notices = createNotices(context, { options, accounts: { find }, views: createViews({ issuer }), home: '/account' });
+  async function end() {
+    await db.close();
+    await knex.destroy();
+  }
+  const notices = await openOrEnd(() => createNotices(context, { options, accounts: { find }, views: createViews({ issuer }), home: '/account' }), end);
 
   return {
     clock,
@@ -55,8 +59,17 @@ export async function openOffice(url: string, options: NoticesOptions, { clock =
     },
     async close() {
       await notices.close();
-      await db.close();
-      await knex.destroy();
+      await end();
     },
   };
+}
+
+/** A room that refuses its options leaves nothing behind that would keep the program from ending. */
+async function openOrEnd<T>(open: () => T, end: () => Promise<void>): Promise<T> {
+  try {
+    return open();
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
