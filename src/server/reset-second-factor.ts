@@ -24,7 +24,7 @@ export async function resetSecondFactor(
     const { authenticators, phones, codes } = await t.secondFactor.reset({ accountId: account.id, keepPhones, by: `command line: ${operator()}` });
     const done = authenticators + phones + codes > 0;
     if (json) console.log(JSON.stringify({ email: account.email, reset: done, authenticators, phones, recovery_codes: codes }));
-    else if (done) console.log(`${account.email}: removed ${authenticators} authenticators and ${codes} recovery codes, locked out ${phones} phones, and signed it out everywhere; its password stays`);
+    else if (done) console.log(`${account.email}: authenticators removed: ${authenticators}, recovery codes removed: ${codes}, phones locked out: ${phones}; signed out everywhere, and the password stays`);
     else console.log(`${account.email} has no second factor; nothing has been changed`);
   });
 }
