@@ -49,6 +49,23 @@ onEachDatabase('authenticators at a host with accounts of its own', (database) =
     }
   });
 
+  it('take with them what they have signed in, once they are taken away', async () => {
+    const host = await startForeign(database, { options: { features: [totp({ accounts: { find } })] } });
+    const [adding, signing] = [createHttpBrowser({ now: host.clock }), createHttpBrowser({ now: host.clock })];
+    const add = await signIn(adding, await adding.get(host.url('/account/authenticators/add')));
+    const secret = secretOn(add);
+    await adding.submit(add, '/authenticators/add', { code: codeOf(secret, host.clock) });
+    const asked = await signIn(signing, await signing.get(host.url('/account/authenticators')));
+    host.clock.advance(30_000);
+    await signing.submit(asked, '/totp', { code: codeOf(secret, host.clock) });
+    for (const browser of [adding, signing]) assert.equal((await browser.get(host.url('/account/authenticators'))).status, 200);
+
+    await host.t.secondFactor.reset({ accountId: 'user-1', by: 'help desk' });
+    await host.t.sweep();
+    for (const browser of [adding, signing]) assert.equal((await browser.get(host.url('/account/authenticators'), { follow: false })).status, 303);
+    await host.close();
+  });
+
   it('need to know the accounts', async () => {
     const knex = await database.open();
     const make = (features: Feature[]) => tandem({ db: knex, issuer: 'https://id.example.com', secrets: { encryption: [newEncryptionKey()] }, features });

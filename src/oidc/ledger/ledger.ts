@@ -48,7 +48,7 @@ const AFTERMATH = 5 * 60 * 1000;
  * the reason only marks the rows, durably and with it; the sessions and grants end right after the commit, and
  * the sweep ends what was marked when a process died in between.
  *
- * @param options.findAccount of Tandem's own accounts, whose sessions are kept whoever approved them
+ * @param options.findAccount of Tandem's own accounts, which say when their password was changed
  */
 export function createLedger(
   { db, clock, log, events }: Pick<Context, 'db' | 'clock' | 'log' | 'events'>,
@@ -121,7 +121,6 @@ export function createLedger(
     if (!login && grantId && client && session.grantIdFor(client.clientId) === grantId) return undefined;
     // A code that was added to a phone's approval says nothing of the phone; whose session it is, is known from before.
     const deviceId = login?.deviceId ?? (byPhone(session.amr) ? await store.deviceOf(session.uid) : undefined);
-    if (!deviceId && !findAccount) return undefined;
     const now = clock();
     const row = { deviceId: deviceId ?? '', sessionUid: session.uid, accountId, createdAt: now, expiresAt: now + YEAR, grantId };
     if (login) return keep(ctx, row, login);
