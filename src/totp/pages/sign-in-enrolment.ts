@@ -76,6 +76,11 @@ export function createSignInEnrolment(
     return undefined;
   }
 
+  /** Whether any phone's approval would end this step up, as where a page of the account asks for one. */
+  function phoneSuffices({ prompt, params }: InteractionDetails): boolean {
+    return !prompt.reasons.includes('level_required') && (requestedAcr(params)?.values ?? []).some((value) => satisfies(ACR.oneQr, value));
+  }
+
   /** The page of the seed, as it stands in this sign-in. */
   async function placeOf(interactions: Interactions, details: InteractionDetails): Promise<SeedPlace> {
     const { clientId, name } = await interactions.client(details);
@@ -86,8 +91,9 @@ export function createSignInEnrolment(
     /** The panel of a step up for an account without an authenticator: it leads to {@link routes}. */
     async panel(_ctx: KoaContext, details: InteractionDetails): Promise<Panel | undefined> {
       if (!helps(details) || details.accountId === undefined) return undefined;
-      // Whose phone proves level 2 signs in with that: adding an app would take no less.
-      if ((await factors.missing(ACR.oneQr, details.accountId, 'authenticator'))?.by === 'phone') return undefined;
+      // Whose phone proves what is asked signs in with that: adding an app would take no less.
+      const proven = phoneSuffices(details) ? ACR.one : ACR.oneQr;
+      if ((await factors.missing(proven, details.accountId, 'authenticator'))?.by === 'phone') return undefined;
       return { view: 'totp/enrol-panel', data: { next: `${base(details)}/authenticator` } };
     },
 
