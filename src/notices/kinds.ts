@@ -31,6 +31,7 @@ const KINDS = {
   },
   'totp.activated': { data: ({ name, address }) => ({ authenticator: name, ...network(address) }) },
   'totp.removed': { data: ({ name, reason, address }) => (reason === 'account' ? { authenticator: name, ...network(address) } : undefined) },
+  'totp.guessed': { data: ({ failures }) => ({ failures }), advice: () => 'advice_password_known' },
   'totp.switched_off': { data: () => ({}), advice: () => 'advice_guessed' },
   'recovery.used': {
     data: ({ left, kept, address }) => ({ left, kept, ...network(address) }),

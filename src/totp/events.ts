@@ -10,6 +10,8 @@ declare module '../lib/events.ts' {
     'totp.verified': { authenticatorId: string };
     /** A code was refused, the last of so many in a row; without an account where nobody's code was typed. */
     'totp.failed': { failures: number };
+    /** So many codes were refused in a row that somebody else may be typing them, who has the password. Hosts notify the account here. */
+    'totp.guessed': { failures: number };
     /** Too many codes were refused: none is taken until an authenticator is added anew. Hosts notify the account here. */
     'totp.switched_off': object;
     'totp.renamed': { authenticatorId: string; name: string };

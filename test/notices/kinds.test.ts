@@ -19,6 +19,7 @@ const EVENTS: { [N in NoticeKind]: Array<EventMap[N] & typeof who> } = {
   'device.revoked': [{ ...who, deviceId: 'd', reason: 'lost', by: 'account', proven: false }, { ...who, deviceId: 'd', reason: 'lost', by: 'account', name: 'Ada’s phone' }],
   'totp.activated': [{ ...who, authenticatorId: 'a', name: 'Aegis', by: 'account', first: true }],
   'totp.removed': [{ ...who, authenticatorId: 'a', name: 'Aegis', reason: 'account' }],
+  'totp.guessed': [{ ...who, failures: 10 }],
   'totp.switched_off': [who],
   'recovery.used': [true, false].map((kept) => ({ ...who, left: 9, kept, sessionUid: undefined })),
   'recovery.codes_made': [{ ...who, count: 10 }],
@@ -88,7 +89,7 @@ describe('a notice', () => {
     for (const kind of ['device.confirmed', 'device.revoked', 'totp.activated', 'totp.removed', 'recovery.used', 'recovery.codes_made', 'account.password_changed'] as const) {
       assert.ok(notice(kind, EVENTS[kind][0]!).text.includes(address), kind);
     }
-    for (const kind of ['totp.switched_off', 'second_factor.reset', 'qr.locked'] as const) {
+    for (const kind of ['totp.guessed', 'totp.switched_off', 'second_factor.reset', 'qr.locked'] as const) {
       const { text, data } = notice(kind, EVENTS[kind][0]!);
       assert.ok(!text.includes(address) && !JSON.stringify(data).includes(address), kind);
     }

@@ -4,7 +4,7 @@ import { authorizationUrl, typePassword, type Person } from '../oidc/helpers.ts'
 import { createDesktop, type Desktop } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
-import { codeOf } from '../support/otp.ts';
+import { codeOf, wrongCodeOf } from '../support/otp.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
 
@@ -90,6 +90,27 @@ onEachDatabase('an account is told', (database) => {
     assert.match(subject, /recovery code/i);
     await settled();
     assert.equal(of(person.accountId).length, 3, 'what the recovery ended is told by its own notice');
+  });
+
+  it('of a guesser who has its password, before the codes are off', async () => {
+    const person = await tandem.registerAccount();
+    const { browser } = await signedIn(person);
+    const add = await browser.get(tandem.url('/account/authenticators/add'));
+    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    await browser.submit(add, '/authenticators/add', { code: codeOf(secret, tandem.clock), name: 'Aegis' });
+    const thief = createHttpBrowser();
+    let page = await typePassword(thief, await thief.get(authorizationUrl(tandem, { client_id: 'house' })), person);
+    for (let misses = 1; misses <= 11; misses += 1) {
+      await settled();
+      assert.equal(of(person.accountId).some(({ kind }) => kind === 'totp.guessed'), misses > 10, `after ${misses - 1}`);
+      page = await thief.submit(page, '/totp', { code: wrongCodeOf(secret, tandem.clock) });
+      assert.equal(page.status, 422);
+      if (misses >= 5 && misses <= 10) tandem.clock.advance(30_000 * 2 ** (misses - 5));
+    }
+    await settled();
+    const told = of(person.accountId).filter(({ kind }) => kind === 'totp.guessed');
+    assert.equal(told.length, 1);
+    assert.match(told[0]!.text, /10 wrong codes[\s\S]+somebody knows your password/);
   });
 
   it('once of a reset, however much goes with it', async () => {

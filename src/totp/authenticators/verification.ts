@@ -3,7 +3,7 @@ import { AppError } from '../../errors.ts';
 import { uuid } from '../../lib/crypto.ts';
 import { acceptedSteps, digitsOf, learnedDrift } from '../codes/acceptance.ts';
 import { matchingSteps, stepAt } from '../codes/otp.ts';
-import { OFF_AT, triesLeft, waitAfter } from '../codes/throttle.ts';
+import { OFF_AT, TELL_AT, triesLeft, waitAfter } from '../codes/throttle.ts';
 import '../events.ts';
 import type { Authenticator, AuthenticatorsRooms, CodeOrigin } from './authenticators.ts';
 import type { Seeds } from './seeds.ts';
@@ -42,6 +42,7 @@ export function createVerification({ db, clock, events }: Pick<Context, 'db' | '
     const wait = waitAfter(failures);
     await store.setStanding(id, counts ? { misses: failures, nextTryAt: wait ? clock() + wait : undefined } : before, tx);
     await events.emit(tx, 'totp.failed', { accountId, failures, ...origin });
+    if (failures === TELL_AT) await events.emit(tx, 'totp.guessed', { accountId, failures, ...origin });
     if (failures < OFF_AT) return { failure: wrongCode(failures) };
     await events.emit(tx, 'totp.switched_off', { accountId, ...origin });
     return { failure: switchedOff() };

@@ -1,5 +1,7 @@
 /** Misses in a row that cost no time. */
 const QUICK_TRIES = 5;
+/** Misses in a row at which the account is told: whoever types codes has its password, and whoever mistypes does not do so as often. */
+export const TELL_AT = 10;
 /** Misses in a row after which codes are taken no more. */
 export const OFF_AT = 100;
 
