@@ -104,6 +104,14 @@ onEachDatabase('the pages of an account’s authenticators', (database) => {
       victim.close();
     });
 
+    it('ends no enrolment, and begins none, because another site opens the page', async () => {
+      const page = await open(ADD);
+      const led = await browser.get(tandem.url(ADD), { headers: { 'sec-fetch-site': 'cross-site' } });
+      assert.equal(pathOf(led), LIST);
+      assert.equal((await activate(page)).status, 200);
+      assert.equal((await names()).length, 1);
+    });
+
     it('has a time, after which it starts over', async () => {
       const page = await open(ADD);
       tandem.clock.advance(4 * MINUTE);

@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { base64url, equal, hmac } from '../crypto.ts';
 import type { Browsers } from './browser.ts';
+import { isFromAnotherSite } from './fetch-metadata.ts';
 import { servicesOf } from './services.ts';
 
 export interface Csrf {
@@ -22,11 +23,7 @@ export function createCsrf({ issuer, keyRing }: Pick<Context, 'issuer' | 'keyRin
   const tokenOf = (key: Uint8Array, browserId: string) => base64url(hmac(key, browserId));
 
   function checkOrigin(ctx: KoaContext) {
-    const site = ctx.get('Sec-Fetch-Site');
-    // `none` is a request the person made without any page, which no attacker's page can forge.
-    if (site && site !== 'same-origin' && site !== 'none') {
-      throw new AppError('invalid_csrf', 'the request comes from another site');
-    }
+    if (isFromAnotherSite(ctx)) throw new AppError('invalid_csrf', 'the request comes from another site');
     const sent = ctx.get('Origin');
     if (sent && sent !== origin) throw new AppError('invalid_csrf', 'the request comes from another origin');
   }

@@ -6,6 +6,7 @@ import type { Limit } from '../limits.ts';
 import { networkOf } from '../network.ts';
 import { answerError, type ErrorShape } from './answers.ts';
 import { parseForm, parseJson, readBody } from './body.ts';
+import { isFromAnotherSite } from './fetch-metadata.ts';
 import { apiHeaders, pageHeaders, type CspAdditions } from './headers.ts';
 import { servicesOf } from './services.ts';
 
@@ -96,8 +97,7 @@ export function route(
 
 /** A stream is held open, so that no other site may have the browser open any; only a page of ours reads them. */
 function checkSite(ctx: KoaContext) {
-  const site = ctx.get('Sec-Fetch-Site');
-  if (site && site !== 'same-origin' && site !== 'none') throw new AppError('access_denied', 'the request comes from another site');
+  if (isFromAnotherSite(ctx)) throw new AppError('access_denied', 'the request comes from another site');
 }
 
 /**

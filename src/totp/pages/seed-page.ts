@@ -4,6 +4,7 @@ import type { Clock } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import type { Factors } from '../../factors/factors.ts';
 import { seeOther, setRetryAfter } from '../../lib/http/answers.ts';
+import { isFromAnotherSite } from '../../lib/http/fetch-metadata.ts';
 import type { RouteContext } from '../../lib/http/route.ts';
 import { describeBrowser } from '../../lib/http/user-agent.ts';
 import { Html } from '../../lib/views/html.ts';
@@ -31,7 +32,7 @@ export interface SeedPlace {
 }
 
 export interface SeedPage {
-  /** Shows the seed of `query.id`; without an id makes one, and leads to it. @throws AppError `not_found`; `conflict`, `rate_limited` where there can be no new one */
+  /** Shows the seed of `query.id`; without an id makes one, and leads to it; led here by another site, to the page before. @throws AppError `not_found`; `conflict`, `rate_limited` where there can be no new one */
   open(ctx: RouteContext, accountId: string, query: z.infer<typeof seedQuery>, place: SeedPlace): Promise<void>;
   /** Takes the first code; false where this has answered, as that was not to be. */
   submit(ctx: RouteContext, signedIn: Pick<SignedIn, 'accountId' | 'acr'>, body: z.infer<typeof seedBody>, place: SeedPlace): Promise<boolean>;
@@ -81,6 +82,8 @@ export function createSeedPage(
   return {
     async open(ctx, accountId, { id, late }, place) {
       if (id === undefined) {
+        // A new seed ends the one that is being set up: a page of another site, which can open this one, begins none.
+        if (isFromAnotherSite(ctx)) return seeOther(ctx, place.back);
         const begun = await authenticators.begin(accountId, { clientId: place.client?.clientId, address: ctx.ip, anew: true });
         return seeOther(ctx, `${place.path}?id=${encodeURIComponent(begun.id)}${late ? '&late=yes' : ''}`);
       }
