@@ -18,6 +18,7 @@ export const totp: Migration = {
       table.integer('misses').notNullable();
       table.bigInteger('next_try_at');
       table.bigInteger('activated_at');
+      table.string('activated_by', 10);
       table.bigInteger('last_step');
       table.smallint('drift').notNullable();
       table.bigInteger('last_used_at');

@@ -51,7 +51,7 @@ export function createTotp(context: Context, { accounts, name, verified, http, g
   const seedPage = createSeedPage(context, { authenticators: service, factors, views });
   const parts = { authenticators: service, factors, changes, seedPage, views, showFirstCodes };
   const enrolment = createSignInEnrolment(context, parts);
-  const signIn = createTotpSignIn(context, { authenticators: service, browsers, showSignIn, recovery, enrolment: enrolment.panel });
+  const signIn = createTotpSignIn(context, { authenticators: service, browsers, showSignIn, recovery, enrolment });
   const pages = authenticatorPages(context, { ...parts, gate, home, others });
 
   return {

@@ -89,7 +89,7 @@ export function createActivation(context: Pick<Context, 'db' | 'clock' | 'events
     const name = authenticatorName(asked) ?? defaultName(others.map((other) => other.name));
     await guard?.(tx);
     const drift = learnedDrift(step, stepAt(clock()), 0);
-    if (!(await store.activate(id, name, { step, drift }, tx))) throw new AppError('conflict', 'this authenticator is in use already');
+    if (!(await store.activate(id, { name, by, step, drift }, tx))) throw new AppError('conflict', 'this authenticator is in use already');
     // The account has an authenticator that it can be asked for: what was missed before is over, and a factor that was off is on again.
     await store.setStanding(accountId, FRESH, tx);
     const first = others.length === 0;

@@ -33,6 +33,11 @@ export interface PendingAuthenticator {
 /** Where the first code of an authenticator was typed. */
 export type ActivatedBy = 'account' | 'sign-in' | 'api';
 
+/** An authenticator whose code was taken just now. */
+export interface VerifiedAuthenticator extends Authenticator {
+  readonly activatedBy: ActivatedBy;
+}
+
 /** Where a request came from, as far as it is known. */
 export interface CodeOrigin {
   readonly clientId?: string | undefined;
@@ -86,7 +91,7 @@ export interface Authenticators {
    *
    * @throws AppError `invalid_code` with `tries_left`; `rate_limited`; `locked` where the factor is off
    */
-  verify(accountId: string | undefined, code: string, origin: CodeOrigin): Promise<Authenticator>;
+  verify(accountId: string | undefined, code: string, origin: CodeOrigin): Promise<VerifiedAuthenticator>;
   /** @throws AppError `not_found`, `invalid_request` */
   rename(accountId: string, id: string, name: string, origin?: CodeOrigin): Promise<void>;
   /** `last` tells whether it was the account's only one. @throws AppError `not_found` */

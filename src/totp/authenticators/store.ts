@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../../context.ts';
-import type { Authenticator, TotpAlgorithm } from './authenticators.ts';
+import type { ActivatedBy, Authenticator, TotpAlgorithm } from './authenticators.ts';
 
 /** An authenticator with what verifies its codes; stays in this room. */
 export interface AuthenticatorRecord extends Authenticator {
@@ -8,6 +8,8 @@ export interface AuthenticatorRecord extends Authenticator {
   /** Encrypted, and bound to this row. */
   readonly seed: string;
   readonly active: boolean;
+  /** Where its first code was typed. */
+  readonly activatedBy: ActivatedBy | undefined;
   /** Until when the first code may be typed. */
   readonly expiresAt: number | undefined;
   /** Wrong first codes, and when the next may be tried. */
@@ -36,6 +38,7 @@ interface Row {
   misses: number;
   next_try_at: number | null;
   activated_at: number | null;
+  activated_by: ActivatedBy | null;
   last_step: number | null;
   drift: number;
   last_used_at: number | null;
@@ -46,7 +49,7 @@ interface StandingRow {
   next_try_at: number | null;
 }
 
-const COLUMNS = 'id, account_id, name, algorithm, seed, created_at, expires_at, misses, next_try_at, activated_at, last_step, drift, last_used_at';
+const COLUMNS = 'id, account_id, name, algorithm, seed, created_at, expires_at, misses, next_try_at, activated_at, activated_by, last_step, drift, last_used_at';
 
 const mapRow = (row: Row): AuthenticatorRecord => ({
   id: row.id,
@@ -55,6 +58,7 @@ const mapRow = (row: Row): AuthenticatorRecord => ({
   algorithm: row.algorithm,
   seed: row.seed,
   active: row.activated_at !== null,
+  activatedBy: row.activated_by ?? undefined,
   createdAt: row.activated_at ?? row.created_at,
   expiresAt: row.expires_at ?? undefined,
   misses: row.misses,
@@ -82,7 +86,7 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
   );
   const missFirst = db.statement('update tandem_authenticators set misses = ?, next_try_at = ? where id = ?');
   const activate = db.statement(
-    `update tandem_authenticators set name = ?, activated_at = ?, last_step = ?, drift = ?, last_used_at = ?, expires_at = null, misses = 0, next_try_at = null
+    `update tandem_authenticators set name = ?, activated_at = ?, activated_by = ?, last_step = ?, drift = ?, last_used_at = ?, expires_at = null, misses = 0, next_try_at = null
       where id = ? and activated_at is null`,
   );
   // Increasing only: of two requests with the same code one changes the row.
@@ -139,9 +143,9 @@ export function createTotpStore({ db, clock }: { db: Database; clock: () => numb
     },
 
     /** Pending becomes active, with the step of its first code; false when it was not pending. */
-    async activate(id: string, name: string, { step, drift }: { step: number; drift: number }, tx: Transaction): Promise<boolean> {
+    async activate(id: string, { name, by, step, drift }: { name: string; by: ActivatedBy; step: number; drift: number }, tx: Transaction): Promise<boolean> {
       const now = clock();
-      return (await activate.run([name, now, step, drift, now, id], tx)) === 1;
+      return (await activate.run([name, now, by, step, drift, now, id], tx)) === 1;
     },
 
     /** Uses up a time step, and those before it; false when it was. */

@@ -5,7 +5,7 @@ import { acceptedSteps, digitsOf, learnedDrift } from '../codes/acceptance.ts';
 import { matchingSteps, stepAt } from '../codes/otp.ts';
 import { OFF_AT, TELL_AT, triesLeft, waitAfter } from '../codes/throttle.ts';
 import '../events.ts';
-import type { Authenticator, AuthenticatorsRooms, CodeOrigin } from './authenticators.ts';
+import type { Authenticator, AuthenticatorsRooms, CodeOrigin, VerifiedAuthenticator } from './authenticators.ts';
 import type { Seeds } from './seeds.ts';
 import type { AuthenticatorRecord, Standing, TotpStore } from './store.ts';
 
@@ -13,7 +13,7 @@ export const FRESH: Standing = { misses: 0, nextTryAt: undefined };
 
 type Parts = { store: TotpStore; seeds: Seeds } & Pick<AuthenticatorsRooms, 'verified'>;
 /** A refusal is an outcome of the transaction and no error in it, or the miss would not be counted. */
-type Outcome = { authenticator: Authenticator } | { failure: AppError };
+type Outcome = { authenticator: VerifiedAuthenticator } | { failure: AppError };
 
 /** Creates what takes the codes of the authenticators in use. */
 export function createVerification({ db, clock, events }: Pick<Context, 'db' | 'clock' | 'events'>, { store, seeds, verified }: Parts) {
@@ -34,7 +34,7 @@ export function createVerification({ db, clock, events }: Pick<Context, 'db' | '
     if (misses > 0) await store.setStanding(accountId, FRESH, tx);
     await verified?.(tx, accountId);
     await events.emit(tx, 'totp.verified', { authenticatorId: record.id, accountId, ...origin });
-    return { authenticator: { ...publicAuthenticator(record), lastUsedAt: clock() } };
+    return { authenticator: { ...publicAuthenticator(record), lastUsedAt: clock(), activatedBy: record.activatedBy ?? 'account' } };
   }
 
   async function miss(tx: Transaction, id: string, accountId: string | undefined, before: Standing, counts: boolean, origin: CodeOrigin): Promise<Outcome> {
@@ -49,7 +49,7 @@ export function createVerification({ db, clock, events }: Pick<Context, 'db' | '
   }
 
   return {
-    async verify(accountId: string | undefined, typed: string, { clientId, address }: CodeOrigin): Promise<Authenticator> {
+    async verify(accountId: string | undefined, typed: string, { clientId, address }: CodeOrigin): Promise<VerifiedAuthenticator> {
       const code = digitsOf(typed);
       const id = accountId ?? uuid();
       const origin = { clientId, address };
@@ -72,7 +72,7 @@ export function createVerification({ db, clock, events }: Pick<Context, 'db' | '
   };
 }
 
-const NOBODYS = { name: '', createdAt: 0, lastUsedAt: undefined, active: true, expiresAt: undefined, lastStep: undefined, drift: 0, ...FRESH };
+const NOBODYS = { name: '', createdAt: 0, lastUsedAt: undefined, active: true, activatedBy: undefined, expiresAt: undefined, lastStep: undefined, drift: 0, ...FRESH };
 
 /** Why no code is taken now, be it right or wrong. */
 export function refusal({ misses, nextTryAt }: Standing, now: number): AppError | undefined {

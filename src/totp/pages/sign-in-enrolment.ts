@@ -27,6 +27,8 @@ export interface EnrolmentRooms {
   readonly showFirstCodes: ShowFirstCodes | undefined;
 }
 
+export type SignInEnrolment = ReturnType<typeof createSignInEnrolment>;
+
 const proofBody = z.strictObject({ proof: z.string().max(200) });
 
 /** Creates the enrolment of an authenticator app in the middle of a sign-in, where two factors are demanded of an account that has one. */
@@ -87,7 +89,16 @@ export function createSignInEnrolment(
     return { path: `${base(details)}/authenticator`, back: base(details), by: 'sign-in', client: { clientId, name } };
   }
 
+  /** Shows the recovery codes of a first factor whose code was just taken, and leads on from there; false where the account has some. */
+  async function firstCodes(ctx: RouteContext, interactions: Interactions, details: InteractionDetails, accountId: string): Promise<boolean> {
+    const { path, client } = await placeOf(interactions, details);
+    const next = { path: `${path}/continue`, label: views.text(ctx, 'totp.continue', { client: client!.name }), fields: { proof: prove(details, accountId) } };
+    return (await showFirstCodes?.(ctx, accountId, next)) ?? false;
+  }
+
   return {
+    firstCodes,
+
     /** The panel of a step up for an account without an authenticator: it leads to {@link routes}. */
     async panel(_ctx: KoaContext, details: InteractionDetails): Promise<Panel | undefined> {
       if (!helps(details) || details.accountId === undefined) return undefined;
@@ -110,10 +121,8 @@ export function createSignInEnrolment(
         const details = await interactions.details(ctx);
         const signedIn = await allowed(ctx, interactions, details);
         if (!signedIn) return;
-        const [{ accountId }, place] = [signedIn, await placeOf(interactions, details)];
-        if (!(await seedPage.submit(ctx, signedIn, body, place))) return;
-        const next = { path: `${place.path}/continue`, label: views.text(ctx, 'totp.continue', { client: place.client!.name }), fields: { proof: prove(details, accountId) } };
-        if (await showFirstCodes?.(ctx, accountId, next)) return;
+        if (!(await seedPage.submit(ctx, signedIn, body, await placeOf(interactions, details)))) return;
+        if (await firstCodes(ctx, interactions, details, signedIn.accountId)) return;
         await interactions.addFactor(ctx, details, { amr: ['otp'] });
       });
 

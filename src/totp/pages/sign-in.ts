@@ -11,7 +11,8 @@ import type { InteractionDetails, Interactions } from '../../oidc/sign-in/intera
 import type { OidcPages } from '../../oidc/sign-in/routes.ts';
 import type { SignInMethod } from '../../oidc/sign-in/sign-in.ts';
 import type { Recovery } from '../../recovery/recovery.ts';
-import type { Authenticators } from '../authenticators/authenticators.ts';
+import type { ActivatedBy, Authenticators } from '../authenticators/authenticators.ts';
+import type { SignInEnrolment } from './sign-in-enrolment.ts';
 
 export interface TotpSignInRooms {
   readonly authenticators: Pick<Authenticators, 'required' | 'standing' | 'verify'>;
@@ -20,8 +21,8 @@ export interface TotpSignInRooms {
   readonly showSignIn: OidcPages['signInPage'];
   /** The codes to fall back on, where there are any: their page is `/interaction/:uid/recovery`. */
   readonly recovery?: Pick<Recovery, 'has'> | undefined;
-  /** The panel where the account has no authenticator yet, which offers to add one. */
-  readonly enrolment?: SignInMethod['panel'] | undefined;
+  /** Adds one to an account that has none yet, and shows the recovery codes that come with a first one. */
+  readonly enrolment: Pick<SignInEnrolment, 'panel' | 'firstCodes'>;
 }
 
 export interface TotpSignIn extends SignInMethod {
@@ -60,7 +61,7 @@ export function createTotpSignIn({ clock }: Pick<Context, 'clock'>, { authentica
   async function panel(ctx: KoaContext, details: InteractionDetails) {
     const { prompt, accountId, uid } = details;
     if (prompt.name !== STEP_UP || accountId === undefined) return undefined;
-    if (!(await authenticators.required(accountId))) return enrolment?.(ctx, details);
+    if (!(await authenticators.required(accountId))) return enrolment.panel(ctx, details);
     const failure = (ctx.state as Record<symbol, unknown>)[FAILURE] as Problem | undefined;
     const problem = failure ?? (await obstacle(accountId));
     const data = {
@@ -82,12 +83,15 @@ export function createTotpSignIn({ clock }: Pick<Context, 'clock'>, { authentica
       route(router, { method: 'POST', path: '/interaction/:uid/totp', kind: 'form', body: typed }, async (ctx, { body }) => {
         const details = await interactions.details(ctx);
         const { accountId } = await interactions.steppingUp(ctx, details);
+        let activatedBy: ActivatedBy;
         try {
-          await authenticators.verify(accountId, body.code, { clientId: details.clientId, address: ctx.ip });
+          ({ activatedBy } = await authenticators.verify(accountId, body.code, { clientId: details.clientId, address: ctx.ip }));
         } catch (error) {
           return showFailure(ctx, details, error);
         }
         browsers.remember(ctx, accountId);
+        // Who set the app up by the API has seen no page of ours since: here are the recovery codes that came with it.
+        if (activatedBy === 'api' && (await enrolment.firstCodes(ctx, interactions, details, accountId))) return;
         await interactions.addFactor(ctx, details, { amr: ['otp'] });
       });
     },

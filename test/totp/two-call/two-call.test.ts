@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { Provider } from 'oidc-provider';
-import { payloadOf, tokensByCode } from '../../oidc/helpers.ts';
+import { answerOf, authorizationUrl, payloadOf, tokensByCode, typePassword } from '../../oidc/helpers.ts';
 import { onEachDatabase } from '../../support/databases.ts';
 import { createHttpBrowser } from '../../support/http-browser.ts';
 import { codeOf, hasOathtool, oathtool, wrongCodeOf } from '../../support/otp.ts';
@@ -104,6 +104,22 @@ onEachDatabase('the two-call API', (database) => {
     const { json } = await tokensByCode({ ...tandem, clients } as never, createHttpBrowser(), person, { client_id: 'legacy' });
     const { token } = await tandem.enrol(person);
     assert.equal(payloadOf(token)['sub'], payloadOf(json['id_token'])['sub']);
+  });
+
+  it('shows the recovery codes that come with the app at the next sign-in, once, before it goes on', async () => {
+    const person = await tandem.registerAccount();
+    const { secret } = await tandem.enrol(person);
+    const signIn = async () => {
+      const browser = createHttpBrowser();
+      const page = await typePassword(browser, await browser.get(authorizationUrl(tandem, { client_id: 'legacy' })), person);
+      tandem.clock.advance(MINUTE);
+      return { browser, page: await browser.submit(page, '/totp', { code: codeOf(secret, tandem.clock) }) };
+    };
+    const { browser, page } = await signIn();
+    const codes = page.body.match(/<code>[\w-]{19}<\/code>/g) ?? [];
+    assert.equal(new Set(codes).size, 10, page.text);
+    assert.ok(answerOf(await browser.submit(page, '/continue')).get('code'));
+    assert.ok(answerOf((await signIn()).page).get('code'), 'the second time nothing stands between');
   });
 
   it('is verified by a library that is not jose', async () => {
