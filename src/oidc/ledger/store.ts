@@ -48,7 +48,8 @@ export function createLedgerStore(db: Database): LedgerStore {
   const condemned = db.statement<Row>(
     'select device_id, session_uid, grant_id, account_id, condemned from tandem_sign_ins where condemned > 0 order by condemned, expires_at limit 500',
   );
-  const isCondemned = db.statement('select session_uid from tandem_sign_ins where session_uid = ? and account_id = ? and condemned > 0 limit 1');
+  // By the session alone: given the account too, SQLite would look through all that the account has.
+  const ownersOfCondemned = db.statement<{ account_id: string }>('select account_id from tandem_sign_ins where session_uid = ? and condemned > 0');
   const prolong = db.statement(`update tandem_sign_ins set expires_at = ? where session_uid = ? and condemned = ${ENDED}`);
   const end = db.statement(
     `update tandem_sign_ins set condemned = ${ENDED} where device_id = ? and session_uid = ? and grant_id = ? and condemned = ${CONDEMNED}`,
@@ -64,7 +65,7 @@ export function createLedgerStore(db: Database): LedgerStore {
     },
     condemn: (tx, owner, expiresAt) =>
       'deviceId' in owner ? condemnDevice.run([expiresAt, owner.deviceId], tx) : condemnAccount.run([expiresAt, owner.accountId, owner.but], tx),
-    isCondemned: async (sessionUid, accountId) => (await isCondemned.get([sessionUid, accountId])) !== undefined,
+    isCondemned: async (sessionUid, accountId) => (await ownersOfCondemned.all([sessionUid])).some((row) => row.account_id === accountId),
     async prolong(sessionUid, expiresAt) {
       await prolong.run([expiresAt, sessionUid]);
     },
