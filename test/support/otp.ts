@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { promisify } from 'node:util';
+import { itWhere } from './skip.ts';
 
 /** Codes made by two generators that share nothing with the one under test: node's HMAC, and `oathtool` of the OATH Toolkit. */
 
@@ -57,8 +58,7 @@ export function seedOf(secret: string): Buffer {
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
 }
 
-/** Whether `oathtool` is installed; without it, what needs it is skipped. */
-export const hasOathtool = (() => {
+const hasOathtool = (() => {
   try {
     execFileSync('oathtool', ['--version'], { stdio: 'ignore' });
     return true;
@@ -66,6 +66,9 @@ export const hasOathtool = (() => {
     return false;
   }
 })();
+
+/** A test that needs the `oathtool` program. */
+export const itWithOathtool = (title: string, test: () => Promise<void>) => itWhere(hasOathtool, 'install oathtool (Debian package oathtool)', title, test);
 
 /** The same code as {@link codeAtSecond}, by the `oathtool` program. */
 export async function oathtool(secret: string, second: number, { algorithm = 'SHA1', digits = 6 }: OtpParameters = {}): Promise<string> {

@@ -3,12 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from './postgres-server.ts';
+import { itWhere } from './skip.ts';
 
 describe('a PostgreSQL server for tests', () => {
   // PostgreSQL refuses root, so root starts it as another user; anybody else starts it as themselves and meets no such folder.
-  const title = 'says at once, as root, which folder its user may not enter';
-  it(process.getuid?.() === 0 ? title : `SKIPPED, for root alone: ${title}`, async function () {
-    if (process.getuid?.() !== 0) this.skip();
+  itWhere(process.getuid?.() === 0, 'for root alone', 'says at once, as root, which folder its user may not enter', async () => {
     const closed = await mkdtemp(join(tmpdir(), 'tandem-closed-'));
     const before = process.env['TMPDIR'];
     process.env['TMPDIR'] = closed;

@@ -3,7 +3,7 @@ import { answerOf, typePassword, type Person } from '../oidc/helpers.ts';
 import { createDesktop } from '../phone/desktop.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import type { HttpBrowser } from '../support/http-browser.ts';
-import { hasOathtool, oathtool } from '../support/otp.ts';
+import { itWithOathtool, oathtool } from '../support/otp.ts';
 import { asksForCode, typeCode, type App, type TotpTandem } from './app.ts';
 import { signIns } from './sign-ins.ts';
 
@@ -30,8 +30,7 @@ onEachDatabase('a sign-in with a code', (database) => {
       assert.ok((claims['auth_time'] as number) >= before + 30, 'the sign-in is as of the code');
     });
 
-    it('takes the code of an independent generator', async function () {
-      if (!hasOathtool) this.skip();
+    itWithOathtool('takes the code of an independent generator', async () => {
       const page = await halfSignedIn();
       tandem.clock.advance(60_000);
       const code = await oathtool(app.secret, Math.floor(tandem.clock() / 1000));

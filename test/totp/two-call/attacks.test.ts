@@ -3,6 +3,7 @@ import { signedInBrowser } from '../../oidc/helpers.ts';
 import { onEachDatabase, type TestDatabase } from '../../support/databases.ts';
 import { codeOf, wrongCodeOf } from '../../support/otp.ts';
 import { countHashes } from '../../support/work.ts';
+import { itWhere } from '../../support/skip.ts';
 import { type As, otpauthOf, pick, startTwoCall, textOf, ticketOf, type TwoCallHarness } from './harness.ts';
 
 const MINUTE = 60_000;
@@ -82,8 +83,7 @@ onEachDatabase('attacks on the two-call API', (database) => {
       assert.deepEqual(outcomes[0]!.slice(-2).map(([status]) => status), [429, 429]);
     });
 
-    it('costs the same statements and the same hashes, whoever it is', async function () {
-      if (database.name !== 'sqlite') return this.skip();
+    itWhere(database.name === 'sqlite', 'counted on SQLite alone', 'costs the same statements and the same hashes, whoever it is', async () => {
       const counted = await countStatements(database);
       const own = await startTwoCall(counted);
       try {

@@ -9,7 +9,7 @@ import { Provider } from 'oidc-provider';
 import { answerOf, authorizationUrl, payloadOf, tokensByCode, typePassword } from '../../oidc/helpers.ts';
 import { onEachDatabase } from '../../support/databases.ts';
 import { createHttpBrowser } from '../../support/http-browser.ts';
-import { codeOf, hasOathtool, oathtool, wrongCodeOf } from '../../support/otp.ts';
+import { codeOf, itWithOathtool, oathtool, wrongCodeOf } from '../../support/otp.ts';
 import { basic, clientsOf, ENROL, otpauthOf, pick, startTwoCall, textOf, ticketOf, type TwoCallHarness, VALIDATE } from './harness.ts';
 
 const MINUTE = 60_000;
@@ -77,8 +77,7 @@ onEachDatabase('the two-call API', (database) => {
     assert.notEqual(later.payload.jti, jti);
   });
 
-  it('takes the codes of another program', async function () {
-    if (!hasOathtool) return this.skip();
+  itWithOathtool('takes the codes of another program', async () => {
     const person = await tandem.registerAccount();
     const png = await tandem.qrCode({ email: person.email, password: person.password });
     const { secret } = otpauthOf(await textOf(png));
