@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import type { TestDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
-import { CALLBACK, type TestTandem } from '../support/tandem.ts';
+import { CALLBACK, startTandem, type TestTandem } from '../support/tandem.ts';
 
 export interface Person {
   readonly accountId: string;
   readonly email: string;
   readonly password: string;
+}
+
+/** Runs one server for the suite, with an account in it, and fails each test that it reports errors in. */
+export function startWithPerson(database: TestDatabase, ready: (tandem: TestTandem, person: Person) => void): void {
+  let tandem: TestTandem;
+  before(async () => {
+    tandem = await startTandem(database);
+    ready(tandem, await tandem.registerAccount());
+  });
+  after(() => tandem.close());
+  afterEach(() => assert.deepEqual(tandem.errors, []));
 }
 
 /** A PKCE pair (RFC 7636 §4). */
