@@ -6,6 +6,7 @@ import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
 import { codeOf, wrongCodeOf } from '../support/otp.ts';
 import { startTandem, type TestTandem } from '../support/tandem.ts';
+import { secretOn } from '../totp/app.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
 
 const NEXT = 'another fine sentence';
@@ -72,7 +73,7 @@ onEachDatabase('an account is told', (database) => {
     const person = await tandem.registerAccount();
     const { browser } = await signedIn(person);
     const add = await browser.get(tandem.url('/account/authenticators/add'));
-    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    const secret = secretOn(add);
     const shown = await browser.submit(add, '/authenticators/add', { code: codeOf(secret, tandem.clock), name: 'Aegis' });
     const [, code] = /<code>([\w-]{19})<\/code>/.exec(shown.body)!;
     const made = tandem.notices.filter(({ kind, accountId }) => kind === 'recovery.codes_made' && accountId !== person.accountId).length;
@@ -96,7 +97,7 @@ onEachDatabase('an account is told', (database) => {
     const person = await tandem.registerAccount();
     const { browser } = await signedIn(person);
     const add = await browser.get(tandem.url('/account/authenticators/add'));
-    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    const secret = secretOn(add);
     await browser.submit(add, '/authenticators/add', { code: codeOf(secret, tandem.clock), name: 'Aegis' });
     const thief = createHttpBrowser();
     let page = await typePassword(thief, await thief.get(authorizationUrl(tandem, { client_id: 'house' })), person);

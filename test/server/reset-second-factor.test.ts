@@ -5,6 +5,7 @@ import { createHttpBrowser, type Page } from '../support/http-browser.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { newEncryptionKey, openDatabase } from '../../src/index.ts';
 import { createVirtualPhone } from '../support/virtual-phone.ts';
+import { secretOn } from '../totp/app.ts';
 import { codeOf } from '../support/otp.ts';
 import { readMail } from '../notices/smtp-server.ts';
 import { run, temporaryFolder, type Program } from './program.ts';
@@ -113,7 +114,7 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     this.timeout(120_000);
     const browser = createHttpBrowser();
     const add = await signIn(browser, '/account/authenticators/add');
-    const secret = /data-key>([A-Z2-7 ]+)</.exec(add.body)![1]!.replaceAll(' ', '');
+    const secret = secretOn(add);
     const shown = await browser.submit(add, '/account/authenticators/add', { code: codeOf(secret, Date.now) });
     assert.match(shown.text, /Your recovery codes/);
     assert.ok(!signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'), 'a code is asked for');

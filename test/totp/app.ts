@@ -10,6 +10,11 @@ import type { TestDatabase } from '../support/databases.ts';
 import { codeOf, wrongCodeOf } from '../support/otp.ts';
 import { startTandem, type TestTandem, type TestTandemOptions } from '../support/tandem.ts';
 
+/** The seed that a page shows to be typed into an app. */
+export function secretOn(page: Page): string {
+  return /data-key>([A-Z2-7 ]+)</.exec(page.body)?.[1]?.replaceAll(' ', '') ?? assert.fail(`no key at ${page.url} (${page.status}): ${page.text.slice(0, 300)}`);
+}
+
 /** An authenticator app of somebody. */
 export interface App {
   readonly secret: string;

@@ -3,10 +3,10 @@ import { startForeign } from '../plugin/foreign-provider.ts';
 import { accounts, newEncryptionKey, qr, tandem, totp, type Feature } from '../../src/index.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
+import { secretOn } from './app.ts';
 import { codeOf } from '../support/otp.ts';
 
 const find = async (accountId: string) => (accountId === 'user-1' ? { accountId, label: `${accountId}@host`, name: 'Grace Hopper' } : undefined);
-const secretOn = (page: Page) => /data-key>([A-Z2-7 ]+)</.exec(page.body)?.[1]?.replaceAll(' ', '') ?? assert.fail(`no key: ${page.status} ${page.text.slice(0, 300)}`);
 
 onEachDatabase('authenticators at a host with accounts of its own', (database) => {
   const signIn = async (browser: HttpBrowser, page: Page) => browser.get(page.links.find((link) => link.includes('/login'))!);

@@ -7,7 +7,7 @@ import { elements } from '../../support/html.ts';
 import { codeOf, wrongCodeOf } from '../../support/otp.ts';
 import { CALLBACK } from '../../support/tandem.ts';
 import { createVirtualPhone } from '../../support/virtual-phone.ts';
-import { asksForCode, startWithTotp, typeCode, type TotpTandem } from '../app.ts';
+import { asksForCode, startWithTotp, typeCode, type TotpTandem, secretOn } from '../app.ts';
 
 const LEVEL_2 = 'urn:tandem:acr:2';
 const ESSENTIAL = JSON.stringify({ id_token: { acr: { essential: true, value: LEVEL_2 } } });
@@ -28,7 +28,6 @@ onEachDatabase('an authenticator that is set up in the middle of a sign-in', (da
   after(() => tandem.close());
 
   const request = (parameters: Record<string, string> = {}) => authorizationUrl(tandem, { client_id: 'house', code_challenge: challenge, claims: ESSENTIAL, ...parameters });
-  const secretOn = (page: Page) => /data-key>([A-Z2-7 ]+)</.exec(page.body)?.[1]?.replaceAll(' ', '') ?? assert.fail(`no key at ${page.url} (${page.status}): ${page.text.slice(0, 300)}`);
   const enrolLink = (page: Page) => page.links.find((link) => link.endsWith('/authenticator'));
   const apps = async () => Number((await tandem.knex('tandem_authenticators').where({ account_id: person.accountId, expires_at: null }).count({ n: '*' }))[0]!['n']);
   const nextCode = (secret: string) => {
