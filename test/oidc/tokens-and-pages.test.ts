@@ -4,7 +4,7 @@ import { createHttpBrowser } from '../support/http-browser.ts';
 import { API, type TestTandem } from '../support/tandem.ts';
 import { answerOf, authorizationUrl, payloadOf, signedInBrowser, startWithPerson, tokenRequest, tokensByCode, type Person } from './helpers.ts';
 
-onEachDatabase('authorization requests', (database) => {
+onEachDatabase('tokens, and the pages of the provider', (database) => {
   let tandem: TestTandem;
   let person: Person;
   startWithPerson(database, (started, registered) => {
