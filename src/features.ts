@@ -32,8 +32,24 @@ export interface TotpOptions extends TotpRoomOptions, TwoCallOptions {
   readonly accounts?: AccountDirectory;
 }
 
+/** The registry of clients and resource servers, dynamic registration, and the ways to administer them: API and pages. */
+export interface AdminFeature {
+  readonly name: 'admin';
+  readonly options: AdminOptions;
+}
+
+export interface AdminOptions {
+  /** Whether clients may register themselves with an initial access token (RFC 7591, 7592); default: true. */
+  readonly registration?: boolean;
+}
+
+/** Enrolment of phones, and accounts of new registrations, by backends: `/omi/qr/enrol`, `/api/accounts`. */
+export interface EnrolmentFeature {
+  readonly name: 'enrolment';
+}
+
 /** A part of Tandem that is switched on by being listed. Plain data; {@link tandem} makes the parts. */
-export type Feature = AccountsFeature | QrFeature | TotpFeature;
+export type Feature = AccountsFeature | QrFeature | TotpFeature | EnrolmentFeature | AdminFeature;
 
 /**
  * Switches on Tandem's own accounts.
@@ -64,4 +80,24 @@ export function qr(options: QrOptions = {}): QrFeature {
  */
 export function totp(options: TotpOptions = {}): TotpFeature {
   return { name: 'totp', options };
+}
+
+/**
+ * Switches on the enrolment API: with {@link qr} a backend enrols phones of the accounts that it manages, and with {@link accounts} it makes those.
+ *
+ * @example
+ * tandem({ …, features: [accounts(), qr(), enrolment(), admin()] });
+ */
+export function enrolment(): EnrolmentFeature {
+  return { name: 'enrolment' };
+}
+
+/**
+ * Switches on the registry of clients and resource servers in the database, dynamic registration, the admin API and the admin pages.
+ *
+ * @example
+ * tandem({ …, features: [accounts(), qr(), totp(), admin()] });
+ */
+export function admin(options: AdminOptions = {}): AdminFeature {
+  return { name: 'admin', options };
 }

@@ -1,5 +1,6 @@
 export { tandem, type Tandem, type TandemOptions } from './plugin.ts';
-export { accounts, qr, totp, type Feature, type QrOptions, type TotpOptions } from './features.ts';
+export { accounts, admin, enrolment, qr, totp, type AdminOptions, type Feature, type QrOptions, type TotpOptions } from './features.ts';
+export type { Actor } from './lib/actor.ts';
 export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { ChangeGate } from '../factors/change-gate.ts';
 import { createFactors, type Factors } from '../factors/factors.ts';
-import type { AccountsFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
+import type { AccountsFeature, AdminFeature, EnrolmentFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
 import type { ProtectOwn } from '../guard/in-process.ts';
 import type { Http } from '../lib/http/http.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
@@ -22,11 +22,19 @@ export interface Features {
   readonly accounts: AccountsFeature | undefined;
   readonly qr: QrFeature | undefined;
   readonly totp: TotpFeature | undefined;
+  readonly enrolment: EnrolmentFeature | undefined;
+  readonly admin: AdminFeature | undefined;
 }
 
 export function featuresOf(features: readonly Feature[] = []): Features {
   const find = <F extends Feature>(name: F['name']) => features.find((each) => each.name === name) as F | undefined;
-  return { accounts: find<AccountsFeature>('accounts'), qr: find<QrFeature>('qr'), totp: find<TotpFeature>('totp') };
+  return {
+    accounts: find<AccountsFeature>('accounts'),
+    qr: find<QrFeature>('qr'),
+    totp: find<TotpFeature>('totp'),
+    enrolment: find<EnrolmentFeature>('enrolment'),
+    admin: find<AdminFeature>('admin'),
+  };
 }
 
 /** Rooms that others ask, and that are made after those. */

@@ -1,3 +1,4 @@
+import type { ActorRecord } from './actor.ts';
 import type { Log } from './log.ts';
 import type { Transaction } from './database/database.ts';
 
@@ -20,6 +21,8 @@ export interface EventSubject {
   readonly transactionId?: string | undefined;
   /** The network address the change came from. */
   readonly address?: string | undefined;
+  /** Who did it, where it was done in an administrator's way. */
+  readonly actor?: ActorRecord | undefined;
 }
 
 export type EventName = keyof EventMap & string;

@@ -1,9 +1,15 @@
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
 
+/** Plain words by language (BCP 47), such as `{ en: 'Read your notes', de: 'Ihre Notizen lesen' }`. */
+export type ScopeWords = Readonly<Record<string, string>>;
+
+/** What signs JWT access tokens. */
+export type SigningAlgorithm = 'ES256' | 'RS256' | 'PS256' | 'EdDSA';
+
 /** A scope that is more than its words. */
 export interface ScopeOptions {
-  /** What it lets a client do, in plain words. */
-  readonly description: string;
+  /** What it lets a client do, in plain words; by language where there are several. */
+  readonly description: string | ScopeWords;
   /** 2 where it is given only to people who signed in with two factors (`acr` `urn:tandem:acr:2`); default: 1. */
   readonly level?: 1 | 2;
 }
@@ -18,6 +24,8 @@ export interface Resource {
   readonly ttl?: number;
   /** Default: the resource indicator. */
   readonly audience?: string;
+  /** What signs its JWTs; by default the provider's own for access tokens. */
+  readonly algorithm?: SigningAlgorithm;
 }
 
 /**
@@ -32,6 +40,12 @@ export interface Resource {
  * };
  */
 export type Resources = Readonly<Record<string, Resource>>;
+
+/** The resource servers as they are now. */
+export interface ResourceServers {
+  find(indicator: string): Promise<Resource | undefined>;
+  all(): Promise<Resources>;
+}
 
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
 export function grantableScopes(client: Client, indicator: string, resource: Resource): string[] {

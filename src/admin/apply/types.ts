@@ -1,0 +1,31 @@
+import type { Metadata } from '../../clients/types.ts';
+import type { NewResourceServer, Scope } from '../../resources/types.ts';
+
+/** What a registry should be: the declarative file of `tandem apply`. */
+export interface ApplyDocument {
+  readonly resource_servers?: readonly (Omit<NewResourceServer, 'scopes'> & { readonly scopes?: readonly Scope[] })[];
+  /** Metadata with `client_id`; `managed_keys` are public JWKs to be hosted. */
+  readonly clients?: readonly Metadata[];
+}
+
+export interface ApplyOptions {
+  readonly dryRun?: boolean | undefined;
+  /** Removes clients, scopes and resource servers of the registry that the document does not name. Clients that registered themselves stay. */
+  readonly prune?: boolean | undefined;
+}
+
+/** One step, done or (in a dry run) to be done. */
+export interface ApplyStep {
+  readonly action: 'create' | 'update' | 'remove' | 'unchanged';
+  readonly kind: 'resource_server' | 'scope' | 'client';
+  readonly id: string;
+  /** Members that differ, before and after. */
+  readonly changes?: Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
+  /** The secret of a client that was made, told this once. */
+  readonly secret?: string;
+}
+
+export interface ApplyResult {
+  readonly dryRun: boolean;
+  readonly steps: readonly ApplyStep[];
+}
