@@ -10,6 +10,7 @@ import type { ProtectOwn } from '../guard/in-process.ts';
 import type { Http } from '../lib/http/http.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { ACR } from '../oidc/acr.ts';
+import type { ResourceServers } from '../oidc/configuration/resources.ts';
 import type { createOidc } from '../oidc/oidc.ts';
 import type { OidcPages } from '../oidc/sign-in/routes.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
@@ -55,6 +56,8 @@ export interface Frame {
   readonly oidc: ReturnType<typeof createOidc>;
   readonly pages: OidcPages;
   readonly protect: ProtectOwn;
+  /** All resource servers: Tandem's own API, the host's, and with admin() those of the registry. */
+  readonly resources: ResourceServers;
   readonly accounts: AccountsService | undefined;
   readonly factors: Factors;
   readonly changes: ChangeGate;

@@ -26,6 +26,8 @@ export interface TandemOptions {
   readonly on?: EventHandlers;
   /** Resource servers that access tokens can be made for, by resource indicator. */
   readonly resources?: Resources;
+  /** The provider's own API, `{issuer}/api`. `format` of its access tokens; default: `opaque`, which can be revoked at once. */
+  readonly api?: { readonly format?: 'opaque' | 'jwt' };
   /** The level at which everybody must sign in: 2 for two factors (`acr` `urn:tandem:acr:2`); default: 1. */
   readonly level?: 1 | 2;
   readonly clock?: Clock;
@@ -42,7 +44,7 @@ export interface TandemOptions {
   };
 }
 
-const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'level', 'clock', 'log', 'theme', 'phone', 'keys', 'notices', 'audit'];
+const OPTIONS = ['db', 'issuer', 'secrets', 'features', 'on', 'resources', 'api', 'level', 'clock', 'log', 'theme', 'phone', 'keys', 'notices', 'audit'];
 
 /** @throws TypeError naming the option that is wrong */
 export function checkOptions(options: TandemOptions): void {
@@ -51,6 +53,7 @@ export function checkOptions(options: TandemOptions): void {
   if (!URL.canParse(options.issuer) || /[?#]/.test(options.issuer)) throw new TypeError('tandem: issuer must be a URL without query and fragment');
   if (options.level !== undefined && ![1, 2].includes(options.level)) throw new TypeError('tandem: level must be 1 or 2');
   checkResources(options.resources ?? {});
+  checkApi(options.api ?? {});
   const { keepDays = 1, ...others } = options.audit ?? {};
   if (!Number.isFinite(keepDays) || keepDays <= 0) throw new TypeError('tandem: audit.keepDays must be a number of days above 0');
   const [other] = Object.keys(others);
@@ -58,6 +61,12 @@ export function checkOptions(options: TandemOptions): void {
   const names = (options.features ?? []).map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new TypeError(`tandem: the feature ${twice}() is listed twice`);
+}
+
+function checkApi({ format = 'opaque', ...others }: NonNullable<TandemOptions['api']>): void {
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new TypeError(`tandem: there is no option api.${other}; there is format`);
+  if (!['opaque', 'jwt'].includes(format)) throw new TypeError('tandem: api.format must be opaque or jwt');
 }
 
 /** What every room is given. */

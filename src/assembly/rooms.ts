@@ -12,12 +12,12 @@ import { createSweeper } from '../lib/database/sweeper.ts';
 import { createHttp } from '../lib/http/http.ts';
 import { createNotices } from '../notices/notices.ts';
 import { createAdapter } from '../oidc/adapter.ts';
-import type { Resource, Resources } from '../oidc/configuration/resources.ts';
+import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
-import { apiOf, twoCallResource } from '../totp/two-call/resource.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
 import type { TandemOptions } from './options.ts';
+import { withOwnApi } from './own-api.ts';
 
 const DAY = 24 * 3_600_000;
 
@@ -79,7 +79,8 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   const home = ownHome ?? '/account';
   const http = createHttp(context, { theme: options.theme, accountPage: ownHome });
   const accounts = features.accounts && createAccounts(context, features.accounts.options);
-  const resources = withApi(options.resources ?? {}, issuer, features.accounts && features.totp && twoCallResource);
+  const fixed = withOwnApi(options, features, issuer);
+  const resources = fixedResources(fixed);
   const late: Late = {};
   const secondFactors = secondFactorsOf(late, features);
   const oidc = createOidc(context, {
@@ -95,9 +96,9 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   });
   const [router, methods, factors] = [new Router(), [] as Frame['methods'], factorsOf(late)];
   return {
-    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods,
+    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources,
     pages: oidc.routes(router, methods),
-    protect: createProtect(context, oidc.tokens, resources),
+    protect: createProtect(context, oidc.tokens, { fixed, registry: undefined }),
     factors,
     changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),
     items: [],
@@ -113,11 +114,4 @@ function addAccounts({ context, http, router, oidc, pages, accounts, secondFacto
   password.routes(router);
   methods.push(password);
   accountRoutes(router, { accounts, gate: oidc.gate, http, items });
-}
-
-/** Adds the provider's own API, where something of it is on. */
-function withApi(given: Resources, issuer: string, api: Resource | undefined): Resources {
-  if (!api) return given;
-  if (Object.hasOwn(given, apiOf(issuer))) throw new TypeError(`tandem: resources clashes with Tandem: ${apiOf(issuer)} is its own API`);
-  return { ...given, [apiOf(issuer)]: api };
 }

@@ -26,8 +26,8 @@ export interface GuardedState {
 
 export interface GuardParts extends Requirements {
   readonly source: TokenSource;
-  /** What tokens must be made for. */
-  readonly audience: string;
+  /** What tokens must be made for; where that may change, asked for each of them, and undefined while there is no such resource server. */
+  readonly audience: string | (() => Promise<string | undefined>);
   /** Where the caller reached this server: what a DPoP proof is compared with. */
   readonly urlOf: (ctx: KoaContext) => string;
   readonly clock: Clock;
@@ -42,7 +42,7 @@ export function createGuard({ source, audience, urlOf, clock, scopes = [], acr =
     const { scheme, token } = presentedToken(ctx);
     // The provider's opaque tokens have no dots (RFC 7515 §7.1: a JWT has two, encrypted ones four).
     const vouched = token.includes('.') ? await source.readJwt(token) : await source.lookUp(token, ctx);
-    const auth = vouched && accept(vouched);
+    const auth = vouched && accept(vouched, typeof audience === 'string' ? audience : await audience());
     if (!auth) throw new GuardError('invalid_token', 'the access token is unknown, expired or revoked');
     const { thumbprint } = confirmationOf(auth.claims);
     if (scheme === 'DPoP') await checkProof(ctx, token, auth, thumbprint);
@@ -51,8 +51,8 @@ export function createGuard({ source, audience, urlOf, clock, scopes = [], acr =
     return auth;
   }
 
-  function accept(vouched: VouchedToken): TokenAuth | undefined {
-    if (!isFor(vouched.claims, audience)) throw new GuardError('invalid_token', 'the access token was made for another audience');
+  function accept(vouched: VouchedToken, expected: string | undefined): TokenAuth | undefined {
+    if (expected === undefined || !isFor(vouched.claims, expected)) throw new GuardError('invalid_token', 'the access token was made for another audience');
     const auth = readAuth(vouched);
     return auth && auth.expiresAt * 1000 > clock() ? auth : undefined;
   }

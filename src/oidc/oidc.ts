@@ -8,7 +8,7 @@ import type { Http } from '../lib/http/http.ts';
 import { createAccessTokens, type AccessTokens, type Configured } from './access-tokens.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
 import type { Level } from './configuration/levels.ts';
-import type { Resources } from './configuration/resources.ts';
+import type { ResourceServers } from './configuration/resources.ts';
 import { createGrantLoader } from './grants.ts';
 import { createLedger, type UsableDevices } from './ledger/ledger.ts';
 import { adjustContext, pinOrigin } from './origin.ts';
@@ -21,7 +21,7 @@ import { createSubjects, sectorOf } from './subjects/subjects.ts';
 
 export interface OidcOptions {
   readonly http: Http;
-  readonly resources: Resources;
+  readonly resources: ResourceServers;
   readonly adapter: AdapterConstructor | AdapterFactory;
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
   /** Tandem's own accounts, where they are on. */

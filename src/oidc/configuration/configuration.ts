@@ -10,7 +10,7 @@ import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from '
 import type { Levels } from './levels.ts';
 import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
 import { createPolicy } from './policy.ts';
-import { resourceIndicators, type Resources } from './resources.ts';
+import { resourceIndicators, type ResourceServers } from './resources.ts';
 import { createTokenClaims } from './token-claims.ts';
 
 /** What Tandem puts into a provider's configuration. */
@@ -18,7 +18,7 @@ export interface ConfigurationParts {
   readonly issuer: string;
   readonly log: Log;
   readonly pages: ProviderPages;
-  readonly resources: Resources;
+  readonly resources: ResourceServers;
   readonly levels: Levels;
   readonly secondFactors: SecondFactors;
   readonly loadExistingGrant: GrantLoader;

@@ -76,9 +76,9 @@ const levelRequired = ({ levels, secondFactors }: PolicyParts) =>
     'level_required' satisfies StepUpReason,
     'a sign-in with two factors is required',
     'interaction_required',
-    ({ oidc: { session, client, params } }) => {
+    async ({ oidc: { session, client, params } }) => {
       if (client?.clientId === BUILT_IN_CLIENT) return isBelowSite(session ?? {}, levels.site, secondFactors);
-      return client !== undefined && !satisfies(session?.acr, ACR.two) && demandedLevel(levels, client, params ?? {}) === 2;
+      return client !== undefined && !satisfies(session?.acr, ACR.two) && (await demandedLevel(levels, client, params ?? {})) === 2;
     },
     mandatory,
   );

@@ -47,6 +47,14 @@ export interface ResourceServers {
   all(): Promise<Resources>;
 }
 
+/** Resource servers that stay as they are. */
+export function fixedResources(resources: Resources): ResourceServers {
+  return {
+    find: async (indicator) => (Object.hasOwn(resources, indicator) ? resources[indicator] : undefined),
+    all: async () => resources,
+  };
+}
+
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
 export function grantableScopes(client: Client, indicator: string, resource: Resource): string[] {
   const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
@@ -59,11 +67,11 @@ const isClientCredentials = (ctx: KoaContextWithOIDC) =>
   ctx.oidc.route === 'token' && ctx.oidc.params?.grant_type === 'client_credentials';
 
 /** The resource indicators feature: per client default deny, and no scope of client credentials silently dropped. */
-export function resourceIndicators(resources: Resources, staticScopes: ReadonlySet<string>) {
+export function resourceIndicators(resources: ResourceServers, staticScopes: ReadonlySet<string>) {
   return {
     enabled: true,
-    getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string, client: Client): ResourceServer {
-      const resource = Object.hasOwn(resources, indicator) ? resources[indicator] : undefined;
+    async getResourceServerInfo(ctx: KoaContextWithOIDC, indicator: string, client: Client): Promise<ResourceServer> {
+      const resource = await resources.find(indicator);
       const scopes = resource && grantableScopes(client, indicator, resource);
       if (!scopes?.length) throw new errors.InvalidTarget('the client may not ask for this resource');
       if (isClientCredentials(ctx)) refuse(asked(ctx).filter((scope) => !scopes.includes(scope)));
@@ -73,6 +81,7 @@ export function resourceIndicators(resources: Resources, staticScopes: ReadonlyS
         audience: resource?.audience ?? indicator,
         accessTokenFormat: format,
         accessTokenTTL: resource?.ttl ?? (format === 'jwt' ? 300 : 3600),
+        ...(format === 'jwt' && resource?.algorithm && { jwt: { sign: { alg: resource.algorithm } } }),
       };
     },
     defaultResource(ctx: KoaContextWithOIDC, client: Client, oneOf?: readonly string[] | string) {
@@ -91,10 +100,28 @@ function refuse(scopes: readonly string[]): void {
   if (scopes.length) throw new errors.InvalidScope('requested scope is unknown or not granted to the client', scopes.join(' '));
 }
 
-/** The words of a resource server's scope, if one of them knows it. */
-export function describeScope(resources: Resources, scope: string): string | undefined {
-  const found = Object.values(resources).find(({ scopes }) => Object.hasOwn(scopes, scope))?.scopes[scope];
-  return typeof found === 'object' ? found.description : found;
+/**
+ * The words of a scope, for a reader of `language`: of each of the resource servers `asked` that knows it, or of any where none of those does.
+ *
+ * @param language BCP 47; English where there are no words in it
+ * @param asked resource indicators
+ * @returns none where no resource server knows the scope
+ */
+export async function describeScope(resources: ResourceServers, scope: string, language: string, asked: readonly string[] = []): Promise<string[]> {
+  const known = (resource: Resource | undefined) => (resource && Object.hasOwn(resource.scopes, scope) ? [wordsIn(resource.scopes[scope]!, language)] : []);
+  const words = (await Promise.all(asked.map((indicator) => resources.find(indicator)))).flatMap(known);
+  if (words.length) return [...new Set(words)];
+  return Object.values(await resources.all()).flatMap(known).slice(0, 1);
+}
+
+/** The words in a language: of its region, or of another; English where there are none, as everybody gives these. */
+function wordsIn(scope: string | ScopeOptions, language: string): string {
+  const words = typeof scope === 'string' ? scope : scope.description;
+  if (typeof words === 'string') return words;
+  const primary = (tag: string) => tag.split('-', 1)[0]!.toLowerCase();
+  const tags = Object.keys(words);
+  const tag = tags.find((each) => each.toLowerCase() === language.toLowerCase()) ?? tags.find((each) => primary(each) === primary(language));
+  return words[tag ?? 'en'] ?? Object.values(words)[0] ?? '';
 }
 
 /** @throws TypeError naming the resource and the scope whose words or level are none */
@@ -108,8 +135,11 @@ function checkScope(where: string, value: unknown): void {
   if (typeof value === 'string') return;
   if (typeof value !== 'object' || value === null) throw new TypeError(`tandem: ${where} must be words, or { description, level }`);
   const { description, level = 1, ...others } = value as Record<string, unknown>;
-  if (typeof description !== 'string') throw new TypeError(`tandem: ${where}.description must be a string`);
+  if (typeof description !== 'string' && !areWords(description)) throw new TypeError(`tandem: ${where}.description must be a string, or strings by language with en among them`);
   if (level !== 1 && level !== 2) throw new TypeError(`tandem: ${where}.level must be 1 or 2`);
   const [other] = Object.keys(others);
   if (other !== undefined) throw new TypeError(`tandem: there is no ${where}.${other}; there are description and level`);
 }
+
+const areWords = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, 'en') && Object.values(value).every((words) => typeof words === 'string' && words !== '');

@@ -7,7 +7,7 @@ import type { Views } from '../../lib/views/views.ts';
 import { BUILT_IN_CLIENT } from '../built-in-client.ts';
 import { ACR, requestedLevel, satisfies, STEP_UP } from '../acr.ts';
 import { askedFor, claimsAsked } from '../configuration/claims-parameter.ts';
-import { demandedLevel, type Level, type Levels } from '../configuration/levels.ts';
+import { demandedLevel, resourcesAsked, type Level, type Levels } from '../configuration/levels.ts';
 import { describeScope } from '../configuration/resources.ts';
 import type {} from '../events.ts';
 import { sectorOf, type Subjects } from '../subjects/subjects.ts';
@@ -185,13 +185,15 @@ export function createInteractions(
       const asked = askedFor(provider, ctx, details.params);
       const { scopes: implied, others } = claimsAsked(asked.claims);
       const scopes = new Set([...scopesOf(details), ...implied]);
-      const described = [...scopes].flatMap((scope) => {
-        if (STANDARD_SCOPES.has(scope)) return [{ scope, description: views.text(ctx, `oidc.scope_${scope}`) }];
-        const description = describeScope(levels.resources, scope);
-        if (description !== undefined) return [{ scope, description }];
+      const language = views.language(ctx);
+      const words = async (scope: string): Promise<string[]> => {
+        if (STANDARD_SCOPES.has(scope)) return [views.text(ctx, `oidc.scope_${scope}`)];
+        const known = await describeScope(levels.resources, scope, language, resourcesAsked(details.params));
         // A host may have scopes that it never told us of; what the provider does not know either is granted to nobody.
-        return asked.scopes.has(scope) ? [{ scope, description: views.text(ctx, 'oidc.scope_other', { scope }) }] : [];
-      });
+        return known.length || !asked.scopes.has(scope) ? known : [views.text(ctx, 'oidc.scope_other', { scope })];
+      };
+      const described = [];
+      for (const scope of scopes) for (const description of await words(scope)) described.push({ scope, description });
       if (others.length) described.push({ scope: 'claims', description: views.text(ctx, 'oidc.claims', { claims: others.join(', ') }) });
       return described;
     },

@@ -1,4 +1,4 @@
-import type { Resource } from '../../oidc/configuration/resources.ts';
+import type { ScopeWords } from '../../oidc/configuration/resources.ts';
 
 /** A scope for each call. */
 export const TWO_CALL_SCOPE = {
@@ -11,10 +11,18 @@ export type TwoCallScope = (typeof TWO_CALL_SCOPE)[keyof typeof TWO_CALL_SCOPE];
 /** The resource indicator (RFC 8707) of the provider's own API. */
 export const apiOf = (issuer: string): string => `${issuer}/api`;
 
-/** The provider's own API as a resource server: clients get its scopes by their metadata `tandem_resources`, nobody by default. */
-export const twoCallResource: Resource = {
-  scopes: {
-    [TWO_CALL_SCOPE.enrol]: 'Check a password, and set up an authenticator app',
-    [TWO_CALL_SCOPE.validate]: 'Check the code of an authenticator app',
+/** What each lets a client do: clients get them by their metadata `tandem_resources`, nobody by default. */
+export const TWO_CALL_SCOPES: Readonly<Record<TwoCallScope, ScopeWords>> = {
+  [TWO_CALL_SCOPE.enrol]: {
+    en: 'Check a password, and set up an authenticator app',
+    de: 'Ein Passwort prüfen und eine Authenticator-App einrichten',
+    fr: 'Vérifier un mot de passe et configurer une application d’authentification',
+    nl: 'Een wachtwoord controleren en een authenticator-app instellen',
+  },
+  [TWO_CALL_SCOPE.validate]: {
+    en: 'Check the code of an authenticator app',
+    de: 'Den Code einer Authenticator-App prüfen',
+    fr: 'Vérifier le code d’une application d’authentification',
+    nl: 'De code van een authenticator-app controleren',
   },
 };
