@@ -1,6 +1,11 @@
 export { tandem, type Tandem, type TandemOptions } from './plugin.ts';
 export { accounts, admin, enrolment, qr, totp, type AdminOptions, type Feature, type QrOptions, type TotpOptions } from './features.ts';
 export type { Actor } from './lib/actor.ts';
+export type { AdminAccount, AdminAccounts, AdminService } from './admin/types.ts';
+export type { ApplyDocument, ApplyOptions, ApplyResult, ApplyStep } from './admin/apply/types.ts';
+export type { ClientKey, ClientRegistry, ClientSecret, Metadata, NewSecret, RegisteredClient } from './clients/types.ts';
+export type { InitialAccessToken, InitialAccessTokens, RegistrationPolicy } from './registration/types.ts';
+export type { NewResourceServer, ResourceRegistry, ResourceServer, ResourceServerChanges, Scope } from './resources/types.ts';
 export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';
@@ -9,10 +14,11 @@ export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/
 export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';
 export { AppError, type ErrorCode } from './errors.ts';
+export type { Device } from './devices/device-store.ts';
 export type { SecondFactorReset } from './recovery/reset.ts';
 export type { Notice, NoticeData, NoticeKind, NoticesOptions } from './notices/notices.ts';
-export type { AuditService } from './audit/audit.ts';
-export type { KeysOptions, KeysService } from './keys/service.ts';
+export type { AuditEvent, AuditPage, AuditQuery, AuditService } from './audit/audit.ts';
+export type { KeyDescription, KeysOptions, KeysService } from './keys/service.ts';
 export type { Clock } from './lib/clock.ts';
 export type { Log } from './lib/log.ts';
 export type { Theme } from './lib/views/views.ts';
