@@ -1,6 +1,7 @@
 import type { FindAccount } from 'oidc-provider';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
+import { actedBy, type Actor } from '../lib/actor.ts';
 import type { HashingCost } from '../lib/argon2.ts';
 import { base64url, sha256, uuid } from '../lib/crypto.ts';
 import { chosenName } from '../lib/names.ts';
@@ -20,6 +21,14 @@ export interface Origin {
   readonly address?: string | undefined;
 }
 
+/** How an account comes to be. */
+export interface Making extends Origin {
+  /** Who makes it, where that is not the person that it is for. */
+  readonly actor?: Actor | undefined;
+  /** What is done with it in the same transaction. */
+  readonly also?: ((tx: Transaction, account: Account) => Promise<void>) | undefined;
+}
+
 /** A try at a password. */
 export interface Attempt extends Origin {
   /** The name of a browser on which accounts have signed in, and whether one of them was this account. */
@@ -37,7 +46,7 @@ export interface AccountsService extends AccountDirectory {
    * @param input `locale`: the language in which the account is written to, as a BCP 47 tag
    * @throws AppError `invalid_request` (e-mail, name, locale), `weak_password` with `extra.reason`, `email_taken`, `rate_limited`
    */
-  register(input: { email: string; password: string; name?: string | undefined; locale?: string | undefined }, origin?: Origin): Promise<Account>;
+  register(input: { email: string; password: string; name?: string | undefined; locale?: string | undefined }, making?: Making): Promise<Account>;
   /**
    * The account of an e-mail address and its password. Known and unknown addresses do the same work, count against
    * the same limits and fail alike.
@@ -127,11 +136,13 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
     return record;
   }
 
-  async function insert(record: AccountRecord, key: string, { address }: Origin) {
+  async function insert(record: AccountRecord, key: string, { address, actor, also }: Making) {
     try {
       await db.transaction(async (tx: Transaction) => {
         await store.insert(record, key, tx);
-        await events.emit(tx, 'account.registered', { accountId: record.id, address });
+        if (actor) await events.emit(tx, 'account.created', { accountId: record.id, ...actedBy(actor) });
+        else await events.emit(tx, 'account.registered', { accountId: record.id, address });
+        await also?.(tx, publicOf(record));
       });
     } catch (error) {
       if (db.isUniqueViolation(error)) throw new AppError('email_taken', 'there is an account with this address', { cause: error });
@@ -142,17 +153,17 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
   return {
     passwordRule,
 
-    async register(input, origin = {}) {
+    async register(input, making = {}) {
       const { email, key } = parseEmail(input.email);
       const name = parseName(input.name);
       const locale = parseLocale(input.locale);
       passwordRule.check(input.password, { email, name, site });
-      if (origin.address !== undefined) await registrations.take(networkOf(origin.address));
+      if (making.address !== undefined) await registrations.take(networkOf(making.address));
       const passwordHash = await hashing.hash(input.password);
       const now = clock();
       const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
       const record: AccountRecord = { id: uuid(), email, name, passwordHash, locale, ...times };
-      await insert(record, key, origin);
+      await insert(record, key, making);
       return publicOf(record);
     },
 

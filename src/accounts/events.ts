@@ -1,6 +1,8 @@
 declare module '../lib/events.ts' {
   interface EventMap {
     'account.registered': { accountId: string };
+    /** Somebody else made it: an administrator, or a client for whoever registered there. */
+    'account.created': { accountId: string };
     /** Without `accountId` where the address belongs to no account; what was typed is never kept, it may be a password. */
     'account.password_failed': { accountId: string | undefined };
     'account.signed_in': { accountId: string; method: 'password' };

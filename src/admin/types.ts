@@ -23,15 +23,30 @@ export interface AdminAccounts {
   list(query?: { search?: string | undefined; admin?: boolean | undefined }, page?: { limit?: number | undefined; cursor?: string | undefined }): Promise<{ accounts: readonly AdminAccount[]; cursor?: string }>;
   /** @param idOrEmail either of the two @throws AppError `not_found` */
   get(idOrEmail: string): Promise<AdminAccount>;
-  /** Makes an account; without a password one is made up and told this once. @throws AppError as registration does */
-  create(input: { email: string; name?: string | undefined; password?: string | undefined; locale?: string | undefined; admin?: boolean | undefined }, actor: Actor): Promise<{ account: AdminAccount; password?: string }>;
-  /** @throws AppError `not_found`; `conflict` where it would leave nobody an administrator and the actor is not the command line */
+  /**
+   * Makes an account; without a password one is made up and told this once.
+   *
+   * @param input `exempt`: as an administrator its first phone counts in full at once, as for who sets the installation up
+   * @throws AppError as registration does; `insufficient_scope` for an administrator where the actor has not every authority
+   */
+  create(
+    input: { email: string; name?: string | undefined; password?: string | undefined; locale?: string | undefined; admin?: boolean | undefined; exempt?: boolean | undefined },
+    actor: Actor,
+  ): Promise<{ account: AdminAccount; password?: string }>;
+  /**
+   * @throws AppError `not_found`; `conflict` where it would leave nobody an administrator and the actor is not the command line, and where a client
+   *   manages the account; `insufficient_scope` where the actor has not every authority
+   */
   setAdmin(idOrEmail: string, admin: boolean, actor: Actor): Promise<AdminAccount>;
   resetSecondFactor(idOrEmail: string, options: { keepPhones?: boolean | undefined }, actor: Actor): Promise<SecondFactorReset>;
   devices(idOrEmail: string): Promise<readonly Device[]>;
   /** @param reason `lost` also ends what the phone has approved @throws AppError `not_found` */
   revokeDevice(deviceId: string, reason: 'lost' | 'retired', actor: Actor): Promise<Device>;
-  /** Gives the account to a client that manages accounts (`POST /api/accounts`, `/omi/qr/enrol`); returns the subject by which the client knows it. */
+  /**
+   * Gives the account to a client that manages accounts (`POST /api/accounts`, `/omi/qr/enrol`); returns the subject by which the client knows it.
+   *
+   * @throws AppError `not_found`; `conflict` for an administrator's account, which no client manages
+   */
   giveTo(clientId: string, idOrEmail: string, actor: Actor): Promise<{ subject: string }>;
   takeFrom(clientId: string, idOrEmail: string, actor: Actor): Promise<void>;
   managedBy(clientId: string, page?: { limit?: number | undefined; cursor?: string | undefined }): Promise<{ accounts: readonly { accountId: string; subject: string; since: number }[]; cursor?: string }>;

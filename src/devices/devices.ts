@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Context, Transaction } from '../context.ts';
+import type { Actor } from '../lib/actor.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
 import type { Browsers } from '../lib/http/browser.ts';
 import type { Views } from '../lib/views/views.ts';
@@ -46,6 +47,8 @@ export interface Devices {
   list(accountId: string, tx?: Transaction): Promise<Device[]>;
   /** Ends a device: `retired` leaves the grants that it made, `lost` ends them. @throws AppError `not_found` */
   revoke(accountId: string, deviceId: string, reason: 'retired' | 'lost', address?: string): Promise<Device>;
+  /** Ends a device as an administrator does. @throws AppError `not_found` */
+  revokeAs(deviceId: string, reason: 'retired' | 'lost', actor: Actor): Promise<Device>;
   /** The strongest class that the account's phones can prove; undefined where it has none. */
   reach(accountId: string, tx?: Transaction): Promise<string | undefined>;
   /** Whether a phone of the account was reported lost, or put away, within the last week by a proof that could not have added one. */
@@ -74,6 +77,8 @@ export interface DevicesOptions {
   readonly factors: Factors;
   /** Who may go where phones are added and removed. */
   readonly changes: ChangeGate;
+  /** Whether the first phone of an account counts in full at once, as that of who set the installation up; that is told once. */
+  readonly useExemption?: ((accountId: string, tx: Transaction) => Promise<boolean>) | undefined;
   /** Shows the recovery codes that come with a first factor. */
   readonly showFirstCodes?: ShowFirstCodes | undefined;
   readonly gate: SignInGate;
@@ -94,7 +99,7 @@ export interface DevicesOptions {
  *
  * @returns the service for other rooms, and `routes`, to be called before those rooms register theirs under `/phone/`
  */
-export function createDevices(context: Context, { accounts, factors, changes, showFirstCodes, gate, browsers, views, phoneOrigin, name, home, others = [] }: DevicesOptions) {
+export function createDevices(context: Context, { accounts, factors, changes, useExemption, showFirstCodes, gate, browsers, views, phoneOrigin, name, home, others = [] }: DevicesOptions) {
   const { issuer, db, clock } = context;
   const { origin: issuerOrigin, host, hostname } = new URL(issuer);
   const origin = phoneOrigin ?? issuerOrigin;
@@ -103,7 +108,7 @@ export function createDevices(context: Context, { accounts, factors, changes, sh
   const nonces = createNonces(context);
   const webauthn = createWebAuthn({ origin, name: name ?? host });
   const verification = createVerification({ issuer, clock, store, nonces, webauthn });
-  const devices = createDeviceService({ ...context, store, factors });
+  const devices = createDeviceService({ ...context, store, factors, useExemption });
   const enrolments = createEnrolmentService(context, { store: enrolmentStore, devices, verification, webauthn, accounts });
   const passkeys = createPasskeys({ store, webauthn });
   const challenges = createNonces(context, { purpose: 'passkey-challenge', seconds: PASSKEY_SECONDS });
@@ -121,6 +126,7 @@ export function createDevices(context: Context, { accounts, factors, changes, sh
     usable: (deviceId, tx) => devices.usable(deviceId, tx),
     list: (accountId, tx) => devices.list(accountId, tx),
     revoke: (accountId, deviceId, reason, address) => devices.revoke(accountId, deviceId, reason, address),
+    revokeAs: (deviceId, reason, actor) => devices.revokeAs(deviceId, reason, actor),
     reach: (accountId, tx) => devices.reach(accountId, tx),
     lostUnproven: (accountId, tx) => devices.lostUnproven(accountId, tx),
     liftCap: (accountId, tx) => devices.liftCap(accountId, tx),

@@ -1,8 +1,8 @@
 /** Why a device stopped being one: put away, lost, or never confirmed in the browser. */
 export type RevocationReason = 'retired' | 'lost' | 'unconfirmed';
 
-/** Who ended it: the account, the device itself, an enrolment that was not confirmed, a recovery code, or an administrator. */
-export type RevokedBy = 'account' | 'device' | 'enrolment' | 'recovery' | 'reset';
+/** Who ended it: the account, the device itself, an enrolment that was not confirmed, a recovery code, or an administrator, with all factors or alone. */
+export type RevokedBy = 'account' | 'device' | 'enrolment' | 'recovery' | 'reset' | 'administrator';
 
 declare module '../lib/events.ts' {
   interface EventMap {

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import type { Context, Transaction } from '../context.ts';
 import { AppError } from '../errors.ts';
 import type { Factors } from '../factors/factors.ts';
+import { actedBy, type Actor } from '../lib/actor.ts';
+import type { EventSubject } from '../lib/events.ts';
 import { isPlain } from '../lib/names.ts';
 import { ACR, satisfies } from '../oidc/acr.ts';
 import { publicDevice } from './device-store.ts';
@@ -31,7 +33,12 @@ export const devicePlatform = plainWords.default('');
 export type DeviceService = ReturnType<typeof createDeviceService>;
 
 /** Creates what an account does with its devices. */
-export function createDeviceService({ db, clock, events, store, factors }: Pick<Context, 'db' | 'clock' | 'events'> & { store: DeviceStore; factors: Factors }) {
+export function createDeviceService({ db, clock, events, store, factors, useExemption }: Pick<Context, 'db' | 'clock' | 'events'> & {
+  store: DeviceStore;
+  factors: Factors;
+  /** Whether the first phone of this account counts in full at once; that is told once. */
+  useExemption?: ((accountId: string, tx: Transaction) => Promise<boolean>) | undefined;
+}) {
   /** A device of this account; those of others do not exist for it. */
   async function own(accountId: string, deviceId: string, tx?: Transaction): Promise<Device> {
     const device = tx ? await store.lock(deviceId, tx) : await store.find(deviceId);
@@ -47,9 +54,10 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
     by: RevokedBy,
     address?: string,
     proven?: boolean,
+    administrator?: Pick<EventSubject, 'actor'>,
   ) {
     if (!(await store.revoke(device.id, proven === false ? `${reason}-unproven` : reason, tx))) return false;
-    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(device.name !== undefined && { name: device.name }), ...(proven !== undefined && { proven }) });
+    await events.emit(tx, 'device.revoked', { deviceId: device.id, accountId: device.accountId, reason, by, address, ...(device.name !== undefined && { name: device.name }), ...(proven !== undefined && { proven }), ...administrator });
     return true;
   }
 
@@ -113,7 +121,8 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
     /**
      * A pending device becomes active. Where the sign-in that asked for it was below level 2, it counts as level 1 for
      * {@link CAP_MS}: time for the notice to be read by whose account it really is. For {@link UNPROVEN_CAP_MS} where no
-     * phone vouched for the end of those before; nor does it count sooner than one that may vouch for it.
+     * phone vouched for the end of those before; nor does it count sooner than one that may vouch for it. The first phone of who set
+     * the installation up counts in full, where they added it themselves.
      *
      * @throws AppError `conflict` when the account has got a factor since, which that sign-in cannot vouch beside
      */
@@ -123,7 +132,8 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
       const proven = satisfies(acr, ACR.two);
       const afterUnprovenLoss = !proven && others.length === 0 && (await lostUnproven(device.accountId, tx));
       const cap = clock() + (afterUnprovenLoss ? UNPROVEN_CAP_MS : CAP_MS);
-      const cappedUntil = proven ? undefined : Math.max(cap, ...others.map((other) => other.cappedUntil ?? 0));
+      const exempt = !proven && others.length === 0 && !afterUnprovenLoss && satisfies(acr, ACR.one) && (await useExemption?.(device.accountId, tx)) === true;
+      const cappedUntil = proven || exempt ? undefined : Math.max(cap, ...others.map((other) => other.cappedUntil ?? 0));
       if (!(await store.activate(device.id, cappedUntil, tx))) throw new AppError('device_revoked', 'this device no longer waits for its code');
       return { cappedUntil, afterUnprovenLoss };
     },
@@ -154,6 +164,16 @@ export function createDeviceService({ db, clock, events, store, factors }: Pick<
         if (reason === 'retired' && !proven) throw new AppError('access_denied', 'another factor of the account must vouch for this');
         if (!(await revoke(tx, device, reason, 'account', address, proven))) throw new AppError('not_found', 'there is no such device');
         return device;
+      });
+    },
+
+    /** Ends a device as an administrator does. @throws AppError `not_found` */
+    async revokeAs(deviceId: string, reason: 'retired' | 'lost', actor: Actor): Promise<Device> {
+      return await db.transaction(async (tx) => {
+        const device = await store.lock(deviceId, tx);
+        const { address, ...by } = actedBy(actor);
+        if (device?.state !== 'active' || !(await revoke(tx, device, reason, 'administrator', address, undefined, by))) throw new AppError('not_found', 'there is no such device');
+        return publicDevice(device);
       });
     },
 

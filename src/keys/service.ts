@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import type { Context, Transaction } from '../context.ts';
+import { actedBy, type Actor } from '../lib/actor.ts';
 import { makeKey } from './material.ts';
 import type { Material, Purpose } from './material.ts';
 import type {} from './events.ts';
@@ -60,9 +61,10 @@ export interface KeysService {
    * once the next keys have been published for {@link KeysOptions.publishAhead}, usually at once, or with `now` in any
    * case. The keys replaced stay published. Ordering a rotation that is ordered already changes nothing.
    *
+   * @param options `actor`: who orders it, for the audit log
    * @returns when it takes effect, in milliseconds since the epoch
    */
-  rotate(options?: { now?: boolean }): Promise<{ activatesAt: number }>;
+  rotate(options?: { now?: boolean | undefined; actor?: Actor | undefined }): Promise<{ activatesAt: number }>;
   /** Deletes retired keys whose time is over; returns how many. {@link KeysService.ensure} does so too. */
   prune(): Promise<number>;
   list(): Promise<KeyDescription[]>;
@@ -150,7 +152,7 @@ export function createKeys(
       };
     },
 
-    async rotate({ now = false } = {}) {
+    async rotate({ now = false, actor } = {}) {
       await settle();
       const activatesAt = await db.transaction(async (tx) => {
         await store.lock(tx);
@@ -160,7 +162,7 @@ export function createKeys(
         const at = now ? clock() : (ordered ?? Math.max(clock(), published));
         if (at === ordered) return at;
         for (const { kid } of next) await store.schedule(tx, kid, at);
-        await events.emit(tx, 'keys.rotation_scheduled', { kids: next.map(({ kid }) => kid), activatesAt: at });
+        await events.emit(tx, 'keys.rotation_scheduled', { kids: next.map(({ kid }) => kid), activatesAt: at, ...(actor && actedBy(actor)) });
         return at;
       });
       await settle();

@@ -27,7 +27,11 @@ const KINDS = {
   'device.rekeyed': { data: ({ name, address }) => ({ phone: name, ...network(address) }) },
   // Of what recovery and reset end, one notice of theirs tells.
   'device.revoked': {
-    data: ({ reason, by, name, address }) => (reason === 'lost' && by === 'account' ? { ...(name !== undefined && { phone: name }), ...network(address) } : undefined),
+    data: ({ reason, by, name, address }) => {
+      if (reason !== 'lost' || (by !== 'account' && by !== 'administrator')) return undefined;
+      return { ...(name !== undefined && { phone: name }), ...(by === 'account' ? network(address) : { byAdministrator: true }) };
+    },
+    advice: ({ byAdministrator }) => (byAdministrator ? 'advice_reset' : 'advice'),
   },
   'totp.activated': { data: ({ name, address }) => ({ authenticator: name, ...network(address) }) },
   'totp.removed': { data: ({ name, reason, address }) => (reason === 'account' ? { authenticator: name, ...network(address) } : undefined) },

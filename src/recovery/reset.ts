@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts';
+import { actedBy, type Actor } from '../lib/actor.ts';
 import type { Recovery } from './recovery.ts';
 import type { HeldFactors } from './service.ts';
 
@@ -13,7 +14,8 @@ export interface SecondFactorReset {
   readonly codes: number;
 }
 
-export type ResetSecondFactor = (accountId: string, options: { keepPhones: boolean; by: string }) => Promise<SecondFactorReset>;
+/** @param options `by`: who does it, in words; `actor`: in the audit log's, where it is known */
+export type ResetSecondFactor = (accountId: string, options: { keepPhones: boolean; by: string; actor?: Actor | undefined }) => Promise<SecondFactorReset>;
 
 /**
  * Creates the reset of an account's second factor: authenticators, phones and recovery codes go in one transaction, and with them its sessions.
@@ -23,7 +25,7 @@ export function createSecondFactorReset(
   { db, events }: Pick<Context, 'db' | 'events'>,
   { held, recovery }: { held: HeldFactors; recovery: Recovery },
 ): ResetSecondFactor {
-  return async (accountId, { keepPhones, by }) => {
+  return async (accountId, { keepPhones, by, actor }) => {
     const codes = await recovery.left(accountId);
     return db.transaction(async (tx) => {
       const authenticators = await held.endAuthenticators(tx, accountId, 'reset');
@@ -32,7 +34,7 @@ export function createSecondFactorReset(
       await recovery.void(tx, accountId);
       // Whoever has reported the phones lost: that the next one may count is what the administrator has just looked into.
       await held.proven(tx, accountId);
-      await events.emit(tx, 'second_factor.reset', { accountId, by, authenticators, phones });
+      await events.emit(tx, 'second_factor.reset', { accountId, by, authenticators, phones, ...(actor && actedBy(actor)) });
       return { accountId, authenticators, phones, codes };
     });
   };

@@ -1,0 +1,69 @@
+import type { Account } from '../../accounts/accounts.ts';
+import type { Database, Value } from '../../lib/database/database.ts';
+
+/** An account in a list for administrators. */
+export type ListedAccount = Account & { readonly admin: boolean };
+
+export interface AccountQuery {
+  /** Part of an e-mail address or name. */
+  readonly search?: string | undefined;
+  readonly admin?: boolean | undefined;
+}
+
+/** Where a page begins: behind this account. */
+export interface Position {
+  readonly createdAt: number;
+  readonly id: string;
+}
+
+interface Row {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly password_changed_at: number;
+  readonly since: number | null;
+}
+
+const SELECT = `select a.id, a.email, a.name, a.created_at, a.updated_at, a.password_changed_at, r.created_at as since
+  from tandem_accounts a left join tandem_roles r on r.role = 'admin' and r.account_id = a.id`;
+
+/** Reads lists of accounts beside their roles; what is changed in them is changed by the rooms that they belong to. */
+export function createAccountListStore(db: Database) {
+  const statementOf = (conditions: readonly string[]) =>
+    db.statement<Row>(`${SELECT} ${conditions.length ? `where ${conditions.join(' and ')}` : ''} order by a.created_at desc, a.id desc limit ?`);
+  /** One statement for each set of conditions that was asked for. */
+  const statements = new Map<string, ReturnType<typeof statementOf>>();
+
+  return {
+    /** The newest first. */
+    async list({ search, admin }: AccountQuery, limit: number, after: Position | undefined): Promise<ListedAccount[]> {
+      const part = search === undefined || search === '' ? undefined : `%${search.toLowerCase().replace(/[!%_]/g, '!$&')}%`;
+      const wanted: Array<[condition: string, values: Value[]] | false> = [
+        part !== undefined && [`(a.email_key like ? escape '!' or lower(a.name) like ? escape '!')`, [part, part]],
+        admin === true && ['r.created_at is not null', []],
+        admin === false && ['r.created_at is null', []],
+        after !== undefined && ['(a.created_at < ? or (a.created_at = ? and a.id < ?))', [after.createdAt, after.createdAt, after.id]],
+      ];
+      const given = wanted.filter((each) => each !== false);
+      const conditions = given.map(([condition]) => condition);
+      const key = conditions.join();
+      const statement = statements.get(key) ?? statementOf(conditions);
+      statements.set(key, statement);
+      return (await statement.all([...given.flatMap(([, values]) => values), limit])).map(mapRow);
+    },
+  };
+}
+
+function mapRow(row: Row): ListedAccount {
+  return {
+    id: row.id,
+    email: row.email,
+    name: row.name ?? undefined,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    passwordChangedAt: row.password_changed_at,
+    admin: row.since !== null,
+  };
+}
