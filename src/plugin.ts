@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import type { Configuration, JWKS, Provider } from 'oidc-provider';
 import { migrations } from '../migrations/index.ts';
 import type { AccountsService } from './accounts/accounts.ts';
+import type { AdminService } from './admin/types.ts';
 import { tellSignOuts } from './accounts/sign-out.ts';
 import { checkOptions, createContext, type TandemOptions } from './assembly/options.ts';
 import { compose, ourPaths } from './assembly/paths.ts';
@@ -49,6 +50,15 @@ export interface Tandem {
   readonly protect: ProtectOwn;
   /** Tandem's own accounts, where they are on. */
   readonly accounts: AccountsService | undefined;
+  /**
+   * Clients, resource servers, accounts and keys, as administrators look after them, where the feature admin() is on: the same service as beneath the
+   * admin API, the admin pages and the command line.
+   *
+   * @example
+   * const host: Actor = { kind: 'host', id: 'shop', authority: 'all' };
+   * const { client, secret } = await t.admin!.clients.create({ client_name: 'Till', grant_types: ['client_credentials'] }, host);
+   */
+  readonly admin: AdminService | undefined;
   readonly secondFactor: {
     /**
      * Takes away an account's authenticators, recovery codes and, unless told to keep them, phones, as its administrator does for a person who has
@@ -86,7 +96,7 @@ const SWEEP_EVERY = 60_000;
 export function tandem(options: TandemOptions): Tandem {
   checkOptions(options);
   const context = createContext(options, options.issuer.replace(/\/$/, ''));
-  const { accounts, audit, directory, http, keys, oidc, protect, recovery, router, twoCall, sweepers, closers } = createRooms(context, options);
+  const { accounts, admin, audit, directory, http, keys, oidc, protect, recovery, router, twoCall, sweepers, closers } = createRooms(context, options);
   const { db, log } = context;
   /** The keys of the provider that is made next; a provider does not tell its own. */
   let configured: JWKS | undefined;
@@ -130,6 +140,7 @@ export function tandem(options: TandemOptions): Tandem {
     catchAll: () => compose([http.middleware, catchAll()]),
     protect,
     accounts,
+    admin,
     secondFactor: {
       async reset({ keepPhones = false, by, ...who }) {
         if (!recovery) throw new Error('tandem: without qr() and totp() no account has a second factor');

@@ -49,12 +49,12 @@ export function addRecovery({ context, features, home, http, router, oidc, facto
 
 /** Phones: their enrolment, the app that runs on them, and the sign-ins that they approve. */
 export function addQr(frame: Frame, recovery: FirstCodes | undefined): void {
-  const { context, options, features, http, router, oidc, factors, changes, secondFactors, late, accounts, methods, items, sweepers, closers } = frame;
+  const { context, options, features, http, router, oidc, factors, changes, secondFactors, late, accounts, roles, methods, items, sweepers, closers } = frame;
   const { accounts: _host, ...qrOptions } = features.qr!.options;
   const { origin } = options.phone ?? {};
   const name = options.theme?.name;
   const rooms = { accounts: directoryFor(frame, 'qr'), gate: oidc.gate, browsers: http.browsers, views: http.views, phoneOrigin: origin };
-  const phones = createDevices(context, { ...rooms, factors, changes, showFirstCodes: recovery?.showFirstCodes, name, home: accounts && '/account', others: accounts ? [] : items });
+  const phones = createDevices(context, { ...rooms, factors, changes, useExemption: roles.useExemption, showFirstCodes: recovery?.showFirstCodes, name, home: accounts && '/account', others: accounts ? [] : items });
   const devices = (late.devices = phones.service);
   const passkey = devices.passkeys && createPasskeySignIn(context, { ...rooms, passkeys: devices.passkeys, devices });
   const qr = createQr(context, { ...qrOptions, ...rooms, devices, secondFactors, below: passkey });

@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { AccountsService } from '../accounts/accounts.ts';
 import type { AccountItem } from '../accounts/items.ts';
+import type { Roles } from '../admin/roles/roles.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { ChangeGate } from '../factors/change-gate.ts';
@@ -59,6 +60,8 @@ export interface Frame {
   /** All resource servers: Tandem's own API, the host's, and with admin() those of the registry. */
   readonly resources: ResourceServers;
   readonly accounts: AccountsService | undefined;
+  /** Who may administer. */
+  readonly roles: Roles;
   readonly factors: Factors;
   readonly changes: ChangeGate;
   readonly secondFactors: SecondFactors;

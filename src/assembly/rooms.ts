@@ -3,6 +3,7 @@ import type { JWKS } from 'oidc-provider';
 import { createAccounts } from '../accounts/accounts.ts';
 import { accountRoutes } from '../accounts/routes.ts';
 import { createPasswordSignIn } from '../accounts/sign-in.ts';
+import { createRoles } from '../admin/roles/roles.ts';
 import { createAudit } from '../audit/audit.ts';
 import type { Context } from '../context.ts';
 import { createChangeGate } from '../factors/change-gate.ts';
@@ -14,6 +15,7 @@ import { createNotices } from '../notices/notices.ts';
 import { createAdapter } from '../oidc/adapter.ts';
 import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
+import { addAdmin } from './admin-rooms.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
 import type { TandemOptions } from './options.ts';
@@ -44,13 +46,14 @@ export function createRooms(context: Context, options: TandemOptions) {
   if (features.totp) addTotp(frame, recovery);
   const twoCall = addTwoCall(frame);
   recovery?.finish();
+  const admin = addAdmin(frame, { audit, keys: keys.service, directory, reset: recovery?.reset });
 
   // Last to sweep, as a mail server may take its time, and first to close, while there is a database.
   const notices = createNotices(context, { options: options.notices, accounts: directory, views: http.views, home: frame.home });
   sweepers.push(() => notices.sweep());
   closers.push(() => notices.close());
 
-  return { accounts: frame.accounts, audit, directory, http, keys, oidc, protect: frame.protect, recovery, router, twoCall, sweepers, closers };
+  return { accounts: frame.accounts, admin, audit, directory, http, keys, oidc, protect: frame.protect, recovery, router, twoCall, sweepers, closers };
 }
 
 /** The keys, and those of them that the next provider is made with. */
@@ -102,6 +105,7 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
     factors,
     changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),
     items: [],
+    roles: createRoles(context),
     sweepers: [],
     closers: [],
   };

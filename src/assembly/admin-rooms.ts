@@ -1,0 +1,44 @@
+import { createAdmin } from '../admin/admin.ts';
+import type { AdminService } from '../admin/types.ts';
+import type { AuditService } from '../audit/audit.ts';
+import type { KeysService } from '../keys/service.ts';
+import type { AccountDirectory } from '../oidc/accounts.ts';
+import type { ResetSecondFactor } from '../recovery/reset.ts';
+import type { Frame } from './frame.ts';
+
+/** A room that is not built. */
+const unbuilt = <T extends object>(what: string): T =>
+  new Proxy({} as T, {
+    get: () => async () => {
+      throw new Error(`tandem: there are no ${what} yet`);
+    },
+  });
+
+/** What administrators do, where that is on. */
+export function addAdmin(
+  frame: Frame,
+  { audit, keys, directory, reset }: {
+    audit: AuditService;
+    keys: Omit<KeysService, 'load'>;
+    directory: AccountDirectory | undefined;
+    reset: ResetSecondFactor | undefined;
+  },
+): AdminService | undefined {
+  const { context, features, late, accounts, roles } = frame;
+  if (!features.admin) return undefined;
+  return createAdmin(context, {
+    clients: unbuilt('clients'),
+    resources: unbuilt('resource servers'),
+    registrationTokens: unbuilt('registration tokens'),
+    roles,
+    accounts,
+    directory,
+    devices: () => late.devices,
+    authenticators: () => late.authenticators,
+    resetSecondFactor: reset,
+    managed: undefined,
+    keys,
+    audit,
+  });
+}
+
