@@ -76,8 +76,9 @@ const restrict = (patterns, paths = []) => ({
 });
 
 const up = (rooms) => `^\\.{1,2}/(?:\\.\\./)*(?:${rooms.join('|')})/`;
+// What is below a room's own folder is the room's, whatever its name.
 const otherRooms = (rooms) => ({
-  regex: `${up(rooms)}(?!(?:${SHARED.map((path) => path.split('/')[1].replace('.', '\\.')).join('|')})$)`,
+  regex: `^(?:\\.\\./)+(?:${rooms.join('|')})/(?!(?:${SHARED.map((path) => path.split('/')[1].replace('.', '\\.')).join('|')})$)`,
   allowTypeImports: true,
   message: 'services of other rooms arrive as arguments; import their types alone',
 });
