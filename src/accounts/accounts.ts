@@ -48,6 +48,13 @@ export interface AccountsService extends AccountDirectory {
    */
   register(input: { email: string; password: string; name?: string | undefined; locale?: string | undefined }, making?: Making): Promise<Account>;
   /**
+   * Makes an account without a password, for a person that somebody else knows; its people sign in by phone, and may set a password later. By
+   * password nobody signs in to it: that fails as for an address without an account, after the same work.
+   *
+   * @throws AppError `invalid_request` (e-mail, name, locale), `email_taken`
+   */
+  create(input: { email: string; name?: string | undefined; locale?: string | undefined }, making: Making & { readonly actor: Actor }): Promise<Account>;
+  /**
    * The account of an e-mail address and its password. Known and unknown addresses do the same work, count against
    * the same limits and fail alike.
    *
@@ -65,6 +72,14 @@ export interface AccountsService extends AccountDirectory {
    * @throws AppError `invalid_credentials` (the current one), `weak_password`, `rate_limited`, `not_found`, `conflict`
    */
   changePassword(accountId: string, passwords: { current: string; next: string }, attempt?: Attempt & { readonly sessionUid?: string }): Promise<void>;
+  /** Whether the account has a password; false for one that there is not. */
+  hasPassword(accountId: string): Promise<boolean>;
+  /**
+   * Gives a password to an account that has none, which ends its sessions but that of `sessionUid`. Who asks must have signed in just now.
+   *
+   * @throws AppError `weak_password`, `not_found`, `conflict` where it has one
+   */
+  setPassword(accountId: string, password: string, origin?: Origin & { readonly sessionUid?: string }): Promise<void>;
   /** Tells the other rooms that the account has signed out. */
   signedOut(accountId: string, origin?: Origin): Promise<void>;
   /** For the provider's configuration. */
@@ -126,8 +141,9 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
   }
 
   async function rehash(record: AccountRecord, password: string) {
-    if (!hashing.isOutdated(record.passwordHash)) return;
-    await store.rehash(record.id, await hashing.hash(password), record.passwordHash);
+    const { id, passwordHash } = record;
+    if (passwordHash === undefined || !hashing.isOutdated(passwordHash)) return;
+    await store.rehash(id, await hashing.hash(password), passwordHash);
   }
 
   async function mustFind(accountId: string): Promise<AccountRecord> {
@@ -136,11 +152,27 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
     return record;
   }
 
+  function recordOf({ email, key }: ReturnType<typeof parseEmail>, input: { name?: string | undefined; locale?: string | undefined }) {
+    const now = clock();
+    const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
+    const record = { id: uuid(), email, name: parseName(input.name), locale: parseLocale(input.locale), passwordHash: undefined, ...times } satisfies AccountRecord;
+    return { record, key };
+  }
+
+  /** Puts `hash` in the place of the password that `record` has, if it has. */
+  async function replacePassword({ id, passwordHash }: AccountRecord, hash: string, { sessionUid, address }: Origin & { readonly sessionUid?: string | undefined }) {
+    await db.transaction(async (tx) => {
+      const changed = await store.changePassword(id, hash, passwordHash, clock(), tx);
+      if (!changed) throw new AppError('conflict', 'the password has just been changed elsewhere');
+      await events.emit(tx, 'account.password_changed', { accountId: id, sessionUid, address });
+    });
+  }
+
   async function insert(record: AccountRecord, key: string, { address, actor, also }: Making) {
     try {
       await db.transaction(async (tx: Transaction) => {
         await store.insert(record, key, tx);
-        if (actor) await events.emit(tx, 'account.created', { accountId: record.id, ...actedBy(actor) });
+        if (actor) await events.emit(tx, 'account.created', { accountId: record.id, ...(actor.kind === 'client' && { clientId: actor.id }), ...actedBy(actor) });
         else await events.emit(tx, 'account.registered', { accountId: record.id, address });
         await also?.(tx, publicOf(record));
       });
@@ -154,15 +186,16 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
     passwordRule,
 
     async register(input, making = {}) {
-      const { email, key } = parseEmail(input.email);
-      const name = parseName(input.name);
-      const locale = parseLocale(input.locale);
-      passwordRule.check(input.password, { email, name, site });
+      const { record, key } = recordOf(parseEmail(input.email), input);
+      passwordRule.check(input.password, { email: record.email, name: record.name, site });
       if (making.address !== undefined) await registrations.take(networkOf(making.address));
       const passwordHash = await hashing.hash(input.password);
-      const now = clock();
-      const times = { createdAt: now, updatedAt: now, passwordChangedAt: now };
-      const record: AccountRecord = { id: uuid(), email, name, passwordHash, locale, ...times };
+      await insert({ ...record, passwordHash }, key, making);
+      return publicOf(record);
+    },
+
+    async create(input, making) {
+      const { record, key } = recordOf(parseEmail(input.email), input);
       await insert(record, key, making);
       return publicOf(record);
     },
@@ -207,12 +240,18 @@ export function createAccounts(context: Context, options: AccountsOptions = {}):
       const record = await mustFind(accountId);
       await limited(emailKey(record.email) ?? record.email, record, attempt, () => prove(record, current, attempt));
       passwordRule.check(next, { email: record.email, name: record.name, site });
-      const hash = await hashing.hash(next);
-      await db.transaction(async (tx) => {
-        const changed = await store.changePassword(accountId, hash, record.passwordHash, clock(), tx);
-        if (!changed) throw new AppError('conflict', 'the password has just been changed elsewhere');
-        await events.emit(tx, 'account.password_changed', { accountId, sessionUid: attempt.sessionUid, address: attempt.address });
-      });
+      await replacePassword(record, await hashing.hash(next), attempt);
+    },
+
+    async hasPassword(accountId) {
+      return (await store.find(accountId))?.passwordHash !== undefined;
+    },
+
+    async setPassword(accountId, password, origin = {}) {
+      const record = await mustFind(accountId);
+      if (record.passwordHash !== undefined) throw new AppError('conflict', 'the account has a password; to change it takes that one');
+      passwordRule.check(password, { email: record.email, name: record.name, site });
+      await replacePassword(record, await hashing.hash(password), origin);
     },
 
     async signedOut(accountId, { address } = {}) {

@@ -14,10 +14,10 @@ import { attemptOf, registrationBody } from './sign-in.ts';
 const FRESH = { maxAge: 5 * 60 };
 
 const profileBody = z.strictObject({ name: z.string().max(400) });
-const passwordBody = z.strictObject({ email: z.string().max(320).optional(), current: z.string().max(1024), password: z.string().max(1024) });
+const passwordBody = z.strictObject({ email: z.string().max(320).optional(), current: z.string().max(1024).optional(), password: z.string().max(1024) });
 const signOutBody = z.strictObject({ xsrf: z.string().min(1).max(200), logout: z.literal('yes') });
 const registerQuery = z.object({ uid: z.string().regex(/^[\w-]{1,64}$/).optional() });
-const doneQuery = z.object({ done: z.enum(['name', 'password']).optional() });
+const doneQuery = z.object({ done: z.enum(['name', 'password', 'password_set']).optional() });
 
 /**
  * Registers the account's own pages.
@@ -51,8 +51,8 @@ export function accountRoutes(
     const account = await profileOf(signedIn);
     const { done = '', name = account.name ?? '', problem = '', status = 200 } = options;
     const since = new Intl.DateTimeFormat(views.language(ctx), { dateStyle: 'long' }).format(account.createdAt);
-    const shown = await Promise.all(items.map((item) => item(ctx, account.id)));
-    views.render(ctx, 'accounts/home', { email: account.email, name, since, items: shown, done, problem }, {
+    const [shown, hasPassword] = [await Promise.all(items.map((item) => item(ctx, account.id))), await accounts.hasPassword(account.id)];
+    views.render(ctx, 'accounts/home', { email: account.email, name, since, items: shown, hasPassword, done, problem }, {
       status,
       title: views.text(ctx, 'accounts.home_title'),
     });
@@ -77,9 +77,9 @@ export function accountRoutes(
   });
 
   async function passwordForm(ctx: RouteContext, signedIn: SignedIn, problem = { field: '', key: '' }, status = 200) {
-    const { email } = await profileOf(signedIn);
-    const data = { email, minLength: accounts.passwordRule.minLength, problem };
-    views.render(ctx, 'accounts/change-password', data, { status, title: views.text(ctx, 'accounts.change_title') });
+    const [{ id, email }, { minLength }] = [await profileOf(signedIn), accounts.passwordRule];
+    const words = (await accounts.hasPassword(id)) ? 'change' : 'set';
+    views.render(ctx, 'accounts/change-password', { email, minLength, problem, words }, { status, title: views.text(ctx, `accounts.${words}_title`) });
   }
 
   route(router, { method: 'GET', path: '/account/password', kind: 'page' }, async (ctx) => {
@@ -90,9 +90,13 @@ export function accountRoutes(
   route(router, { method: 'POST', path: '/account/password', kind: 'form', body: passwordBody }, async (ctx, { body }) => {
     const signedIn = await gate.require(ctx, FRESH);
     if (!signedIn) return;
+    const { accountId, sessionUid } = signedIn;
+    // One that a client made for its person: whoever has signed in to it just now did so by phone.
+    const none = !(await accounts.hasPassword(accountId));
     try {
-      const attempt = { ...attemptOf(ctx, http.browsers), sessionUid: signedIn.sessionUid };
-      await accounts.changePassword(signedIn.accountId, { current: body.current, next: body.password }, attempt);
+      const attempt = { ...attemptOf(ctx, http.browsers), sessionUid };
+      if (none) await accounts.setPassword(accountId, body.password, attempt);
+      else await accounts.changePassword(accountId, { current: body.current ?? '', next: body.password }, attempt);
     } catch (error) {
       const wrong = error instanceof AppError && error.code === 'invalid_credentials';
       const problem = wrong ? { field: 'current', key: 'current_wrong' } : problemOf(error);
@@ -100,7 +104,7 @@ export function accountRoutes(
       setRetryAfter(ctx, error);
       return passwordForm(ctx, signedIn, problem, error.status);
     }
-    seeOther(ctx, '/account?done=password');
+    seeOther(ctx, none ? '/account?done=password_set' : '/account?done=password');
   });
 
   // The button has asked already, and its form bears our token.

@@ -13,7 +13,8 @@ export interface Account {
 
 /** With what proves the password; stays in this room. */
 export interface AccountRecord extends Account {
-  readonly passwordHash: string;
+  /** Undefined where the account has no password, as one that a client made for its person. */
+  readonly passwordHash: string | undefined;
   /** The language in which the account was made, as a BCP 47 tag. */
   readonly locale: string | undefined;
 }
@@ -21,6 +22,7 @@ export interface AccountRecord extends Account {
 interface Row {
   id: string;
   email: string;
+  /** Empty where there is no password: nothing hashes to that. */
   password_hash: string;
   name: string | null;
   created_at: number;
@@ -38,7 +40,7 @@ const mapRow = (row: Row): AccountRecord => ({
   createdAt: row.created_at,
   updatedAt: row.updated_at,
   passwordChangedAt: row.password_changed_at,
-  passwordHash: row.password_hash,
+  passwordHash: row.password_hash || undefined,
   locale: row.locale ?? undefined,
 });
 
@@ -58,7 +60,7 @@ export function createAccountStore(db: Database) {
     /** Throws a unique violation where another account has the key. */
     async insert(record: AccountRecord, emailKey: string, tx: Transaction): Promise<void> {
       const { id, email, passwordHash, name, createdAt, updatedAt, passwordChangedAt, locale } = record;
-      await insert.run([emailKey, id, email, passwordHash, name ?? null, createdAt, updatedAt, passwordChangedAt, locale ?? null], tx);
+      await insert.run([emailKey, id, email, passwordHash ?? '', name ?? null, createdAt, updatedAt, passwordChangedAt, locale ?? null], tx);
     },
     async find(id: string, tx?: Transaction): Promise<AccountRecord | undefined> {
       const row = await byId.get([id], tx);
@@ -71,9 +73,9 @@ export function createAccountStore(db: Database) {
     async rename(id: string, name: string | undefined, at: number, tx: Transaction): Promise<boolean> {
       return (await setName.run([name ?? null, at, id], tx)) === 1;
     },
-    /** False where the password has changed since `previousHash` was read. */
-    async changePassword(id: string, hash: string, previousHash: string, at: number, tx: Transaction): Promise<boolean> {
-      return (await setPassword.run([hash, at, id, previousHash], tx)) === 1;
+    /** False where the password has changed since `previousHash` was read, or has been set since there was none. */
+    async changePassword(id: string, hash: string, previousHash: string | undefined, at: number, tx: Transaction): Promise<boolean> {
+      return (await setPassword.run([hash, at, id, previousHash ?? ''], tx)) === 1;
     },
     /** The same password under newer parameters; nothing where it has changed meanwhile. */
     async rehash(id: string, hash: string, previousHash: string): Promise<void> {
