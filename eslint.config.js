@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 /** The rooms of src/; each may use lib, errors and context, and of another room no more than types and what is listed here. */
 const ROOMS = ['accounts', 'admin', 'audit', 'clients', 'devices', 'factors', 'guard', 'keys', 'notices', 'oidc', 'passkeys', 'phone', 'qr', 'recovery', 'registration', 'resources', 'totp'];
 /** Modules of a room without state, which others may use as they are. */
-const SHARED = ['oidc/acr.ts', 'oidc/built-in-client.ts'];
+const SHARED = ['oidc/acr.ts', 'oidc/built-in-client.ts', 'clients/schema.ts'];
 
 const SQL = /^\s*(select\b[\s\S]+\bfrom\b|insert\s+(ignore\s+)?into\b|update\s+\S+\s+set\b|delete\s+from\b|alter\s+table\b|create\s+(table|index|unique)\b)/i;
 const OWNERS_OF_SQL = ['migrations/**', 'src/lib/database/**', 'src/**/store.ts', 'src/**/*-store.ts', 'src/oidc/adapter.ts', 'test/**'];
@@ -164,7 +164,8 @@ export default tseslint.config(
   // The keys of the key ring and their nonces are made next to lib/crypto.
   { files: ['src/lib/crypto.ts', 'src/lib/key-ring.ts'], rules: { '@typescript-eslint/no-restricted-imports': 'off' } },
   // 5. The server uses the public API; if it needs more, that is incomplete.
-  { files: ['src/server/**/*.ts'], rules: restrict([{ regex: '^\\.\\./(?!index\\.ts$)', message: 'server/ uses the public API alone' }]) },
+  { files: ['src/server/*.ts'], rules: restrict([{ regex: '^\\.\\./(?!index\\.ts$)', message: 'server/ uses the public API alone' }]) },
+  { files: ['src/server/*/*.ts'], rules: restrict([{ regex: '^\\.\\./\\.\\./(?!index\\.ts$)', message: 'server/ uses the public API alone' }]) },
   // Relying sites use nothing of ours but the wire, as a customer would.
   { files: ['src/demo/**/*.ts'], rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ regex: '^\\.\\./(?!phone/index\\.ts$)', message: 'the demo is a customer' }] }] } },
 

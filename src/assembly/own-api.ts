@@ -1,3 +1,4 @@
+import { ADMIN_SCOPES } from '../admin/api/scopes.ts';
 import type { Resources, ScopeWords } from '../oidc/configuration/resources.ts';
 import { apiOf, TWO_CALL_SCOPES } from '../totp/two-call/resource.ts';
 import type { Features } from './frame.ts';
@@ -7,6 +8,7 @@ import type { TandemOptions } from './options.ts';
 function scopesOf(features: Features): Readonly<Record<string, ScopeWords>> {
   return {
     ...(features.accounts && features.totp && TWO_CALL_SCOPES),
+    ...(features.admin && ADMIN_SCOPES),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Account } from '../../accounts/accounts.ts';
-import type { Database, Value } from '../../lib/database/database.ts';
+import type { Database, Transaction, Value } from '../../lib/database/database.ts';
 
 /** An account in a list for administrators. */
 export type ListedAccount = Account & { readonly admin: boolean };
@@ -36,7 +36,19 @@ export function createAccountListStore(db: Database) {
   /** One statement for each set of conditions that was asked for. */
   const statements = new Map<string, ReturnType<typeof statementOf>>();
 
+  // SQLite has one writer at a time, and so nothing to lock.
+  const lock = db.statement({
+    sqlite: 'select id from tandem_accounts where id = ?',
+    postgres: 'select id from tandem_accounts where id = ? for update',
+    mysql: 'select id from tandem_accounts where id = ? for update',
+  });
+
   return {
+    /** Until `tx` ends, nobody else that asks so goes on with this account. */
+    async lock(accountId: string, tx: Transaction): Promise<void> {
+      await lock.get([accountId], tx);
+    },
+
     /** The newest first. */
     async list({ search, admin }: AccountQuery, limit: number, after: Position | undefined): Promise<ListedAccount[]> {
       const part = search === undefined || search === '' ? undefined : `%${search.toLowerCase().replace(/[!%_]/g, '!$&')}%`;

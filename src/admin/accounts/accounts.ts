@@ -1,4 +1,5 @@
 import type { AccountsService } from '../../accounts/accounts.ts';
+import type { ManagedAccounts } from '../../clients/managed-accounts/managed-accounts.ts';
 import type { Context, Transaction } from '../../context.ts';
 import type { Devices } from '../../devices/devices.ts';
 import { AppError } from '../../errors.ts';
@@ -12,15 +13,6 @@ import { checkAuthority, type Roles } from '../roles/roles.ts';
 import type { AdminAccount, AdminAccounts } from '../types.ts';
 import { createAccountListStore, type ListedAccount } from './accounts-store.ts';
 
-/** Accounts of which a client may enrol the phones. */
-export interface ManagedAccounts {
-  give(tx: Transaction, clientId: string, accountId: string, actor: Actor): Promise<{ subject: string }>;
-  take(tx: Transaction, clientId: string, accountId: string, actor: Actor): Promise<void>;
-  list(clientId: string, page?: { limit?: number | undefined; cursor?: string | undefined }): ReturnType<AdminAccounts['managedBy']>;
-  /** Whether a client manages the account. */
-  isManaged(accountId: string, tx: Transaction): Promise<boolean>;
-}
-
 export interface AdminAccountsParts {
   readonly roles: Roles;
   /** Tandem's own accounts, where they are on. */
@@ -30,7 +22,8 @@ export interface AdminAccountsParts {
   readonly devices: () => Devices | undefined;
   readonly authenticators: () => Pick<Authenticators, 'list'> | undefined;
   readonly resetSecondFactor: ResetSecondFactor | undefined;
-  readonly managed: ManagedAccounts | undefined;
+  /** Whose phones clients may enrol. */
+  readonly managed: Pick<ManagedAccounts, 'give' | 'take' | 'list' | 'isManaged'> | undefined;
 }
 
 /** Letters and digits that nobody mistakes for each other, on paper or aloud. */
@@ -43,7 +36,7 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
 
   const own = (): AccountsService => accounts ?? absent('the accounts are kept by the program around this provider; look there');
   const phones = (): Devices => devices() ?? absent('phones are not switched on here');
-  const clients = (): ManagedAccounts => managed ?? absent('the enrolment API is not switched on here');
+  const clients = () => managed ?? absent('the enrolment API is not switched on here');
 
   async function find(idOrEmail: string): Promise<ListedAccount> {
     const account = accounts ? await ownAccount(accounts, idOrEmail) : await hostAccount(idOrEmail);
@@ -61,11 +54,12 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
 
   async function whole(account: ListedAccount): Promise<AdminAccount> {
     const [held, apps] = [await devices()?.list(account.id), await authenticators()?.list(account.id)];
-    return { ...account, password: accounts !== undefined, phones: held?.length ?? 0, authenticators: apps?.length ?? 0 };
+    return { ...account, password: (await accounts?.hasPassword(account.id)) ?? true, phones: held?.length ?? 0, authenticators: apps?.length ?? 0 };
   }
 
-  /** Nobody but a client's administrators manages an administrator's account: whoever enrols its phone, administers. */
+  /** Nobody manages an administrator's account: whoever enrols its phone, administers. */
   async function checkUnmanaged(tx: Transaction, accountId: string) {
+    await store.lock(accountId, tx);
     if (await managed?.isManaged(accountId, tx)) throw new AppError('conflict', 'a client manages this account, and may enrol its phone; take it from the client first');
   }
 
@@ -114,9 +108,9 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
 
     async giveTo(clientId, idOrEmail, actor) {
       const { id } = await find(idOrEmail);
-      return db.transaction(async (tx) => {
+      return clients().give(clientId, id, actor, async (tx) => {
+        await store.lock(id, tx);
         if (await roles.isAdmin(id, tx)) throw new AppError('conflict', 'whoever enrols the phone of an administrator could sign in as one: no client manages such an account');
-        return clients().give(tx, clientId, id, actor);
       });
     },
 

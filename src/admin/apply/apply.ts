@@ -1,11 +1,41 @@
+import { calculateJwkThumbprint } from 'jose';
 import type { ClientRegistry } from '../../clients/types.ts';
-import type { ResourceRegistry } from '../../resources/types.ts';
 import { AppError } from '../../errors.ts';
+import type { ResourceRegistry } from '../../resources/types.ts';
 import type { AdminService } from '../types.ts';
+import { planClientPruning, planClients } from './clients.ts';
+import { readDocument } from './document.ts';
+import type { Planned } from './plan.ts';
+import { planResourcePruning, planResources } from './resources.ts';
+import type { ApplyStep } from './types.ts';
 
-/** Creates what makes the registry what a document says. */
-export function createApply(_parts: { clients: ClientRegistry; resources: ResourceRegistry }): AdminService['apply'] {
-  return async () => {
-    throw new AppError('temporarily_unavailable', 'not yet');
+/**
+ * Creates what makes the registry what a document says. The steps are planned first, by what there is, and then done one by one, each in a
+ * transaction of its own: where one is refused, those before it stay, and the document can be applied again.
+ */
+export function createApply({ clients, resources }: { clients: ClientRegistry; resources: ResourceRegistry }): AdminService['apply'] {
+  return async (given, actor, { dryRun = false, prune = false } = {}) => {
+    const { resource_servers: wantedServers = [], clients: wantedClients = [] } = readDocument(given);
+    // Clients are granted scopes that there are, and hold them until they are gone.
+    const planned = [
+      ...(await planResources(wantedServers, resources, actor)),
+      ...(await planClients(wantedClients, clients, async (key) => calculateJwkThumbprint(key as never), actor)),
+      ...(prune ? await planClientPruning(wantedClients, clients, actor) : []),
+      ...(prune ? await planResourcePruning(wantedServers, resources, actor) : []),
+    ];
+    const steps: ApplyStep[] = [];
+    for (const each of planned) steps.push(dryRun ? each.step : await carryOut(each, steps));
+    return { dryRun, steps };
   };
+}
+
+/** @throws AppError telling which step was refused, with `applied`, how many were done before */
+async function carryOut({ step, carryOut: work }: Planned, done: readonly ApplyStep[]): Promise<ApplyStep> {
+  try {
+    return { ...step, ...(await work?.()) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const applied = done.filter(({ action }) => action !== 'unchanged').length;
+    throw new AppError(error.code, `${step.kind.replace('_', ' ')} ${step.id}: ${error.message}`, { extra: { ...error.extra, applied }, cause: error });
+  }
 }

@@ -1,0 +1,223 @@
+import type { ScopeWords } from '../../oidc/configuration/resources.ts';
+
+/** What each scope of the admin API lets its bearer do: one for each operation. Clients get them by their metadata `tandem_resources`, nobody by default. */
+export const ADMIN_SCOPES = {
+  'admin:clients:list': {
+    en: 'List the registered clients',
+    de: 'Die registrierten Clients auflisten',
+    fr: 'Lister les clients enregistrés',
+    nl: 'De geregistreerde clients opsommen',
+  },
+  'admin:clients:create': {
+    en: 'Register clients',
+    de: 'Clients registrieren',
+    fr: 'Enregistrer des clients',
+    nl: 'Clients registreren',
+  },
+  'admin:clients:read': {
+    en: 'Read the settings of a client',
+    de: 'Die Einstellungen eines Clients lesen',
+    fr: 'Lire les réglages d’un client',
+    nl: 'De instellingen van een client lezen',
+  },
+  'admin:clients:update': {
+    en: 'Change the settings of a client, and what it may ask for',
+    de: 'Die Einstellungen eines Clients ändern und was er verlangen darf',
+    fr: 'Modifier les réglages d’un client et ce qu’il peut demander',
+    nl: 'De instellingen van een client wijzigen, en waarom hij mag vragen',
+  },
+  'admin:clients:delete': {
+    en: 'Delete clients',
+    de: 'Clients löschen',
+    fr: 'Supprimer des clients',
+    nl: 'Clients verwijderen',
+  },
+  'admin:client-secrets:create': {
+    en: 'Make new secrets for clients',
+    de: 'Neue Geheimnisse für Clients erzeugen',
+    fr: 'Créer de nouveaux secrets pour des clients',
+    nl: 'Nieuwe geheimen voor clients maken',
+  },
+  'admin:client-secrets:delete': {
+    en: 'End secrets of clients',
+    de: 'Geheimnisse von Clients beenden',
+    fr: 'Mettre fin à des secrets de clients',
+    nl: 'Geheimen van clients beëindigen',
+  },
+  'admin:client-keys:create': {
+    en: 'Add public keys to clients',
+    de: 'Clients öffentliche Schlüssel hinzufügen',
+    fr: 'Ajouter des clés publiques à des clients',
+    nl: 'Publieke sleutels aan clients toevoegen',
+  },
+  'admin:client-keys:generate': {
+    en: 'Make key pairs for clients',
+    de: 'Schlüsselpaare für Clients erzeugen',
+    fr: 'Créer des paires de clés pour des clients',
+    nl: 'Sleutelparen voor clients maken',
+  },
+  'admin:client-keys:delete': {
+    en: 'Remove keys of clients',
+    de: 'Schlüssel von Clients entfernen',
+    fr: 'Retirer des clés de clients',
+    nl: 'Sleutels van clients verwijderen',
+  },
+  'admin:managed-accounts:list': {
+    en: 'List the accounts that a client manages',
+    de: 'Die Konten auflisten, die ein Client verwaltet',
+    fr: 'Lister les comptes gérés par un client',
+    nl: 'De accounts opsommen die een client beheert',
+  },
+  'admin:managed-accounts:give': {
+    en: 'Give accounts to a client that manages accounts',
+    de: 'Konten einem Client zur Verwaltung geben',
+    fr: 'Confier des comptes à un client',
+    nl: 'Accounts aan een client in beheer geven',
+  },
+  'admin:managed-accounts:take': {
+    en: 'Take accounts from the client that manages them',
+    de: 'Konten dem Client nehmen, der sie verwaltet',
+    fr: 'Retirer des comptes au client qui les gère',
+    nl: 'Accounts weghalen bij de client die ze beheert',
+  },
+  'admin:resource-servers:list': {
+    en: 'List the resource servers and their scopes',
+    de: 'Die Resource-Server und ihre Scopes auflisten',
+    fr: 'Lister les serveurs de ressources et leurs scopes',
+    nl: 'De resource-servers en hun scopes opsommen',
+  },
+  'admin:resource-servers:create': {
+    en: 'Add resource servers',
+    de: 'Resource-Server hinzufügen',
+    fr: 'Ajouter des serveurs de ressources',
+    nl: 'Resource-servers toevoegen',
+  },
+  'admin:resource-servers:read': {
+    en: 'Read a resource server and its scopes',
+    de: 'Einen Resource-Server und seine Scopes lesen',
+    fr: 'Lire un serveur de ressources et ses scopes',
+    nl: 'Een resource-server en zijn scopes lezen',
+  },
+  'admin:resource-servers:update': {
+    en: 'Change resource servers',
+    de: 'Resource-Server ändern',
+    fr: 'Modifier des serveurs de ressources',
+    nl: 'Resource-servers wijzigen',
+  },
+  'admin:resource-servers:delete': {
+    en: 'Delete resource servers',
+    de: 'Resource-Server löschen',
+    fr: 'Supprimer des serveurs de ressources',
+    nl: 'Resource-servers verwijderen',
+  },
+  'admin:resource-servers:used-by': {
+    en: 'See which clients may use a resource server',
+    de: 'Sehen, welche Clients einen Resource-Server benutzen dürfen',
+    fr: 'Voir quels clients peuvent utiliser un serveur de ressources',
+    nl: 'Zien welke clients een resource-server mogen gebruiken',
+  },
+  'admin:scopes:put': {
+    en: 'Add and change the scopes of resource servers',
+    de: 'Scopes von Resource-Servern hinzufügen und ändern',
+    fr: 'Ajouter et modifier les scopes de serveurs de ressources',
+    nl: 'Scopes van resource-servers toevoegen en wijzigen',
+  },
+  'admin:scopes:delete': {
+    en: 'Remove scopes of resource servers',
+    de: 'Scopes von Resource-Servern entfernen',
+    fr: 'Retirer des scopes de serveurs de ressources',
+    nl: 'Scopes van resource-servers verwijderen',
+  },
+  'admin:registration-tokens:list': {
+    en: 'List the tokens by which clients register themselves',
+    de: 'Die Tokens auflisten, mit denen sich Clients selbst registrieren',
+    fr: 'Lister les jetons par lesquels des clients s’enregistrent',
+    nl: 'De tokens opsommen waarmee clients zichzelf registreren',
+  },
+  'admin:registration-tokens:create': {
+    en: 'Make tokens by which clients register themselves',
+    de: 'Tokens erzeugen, mit denen sich Clients selbst registrieren',
+    fr: 'Créer des jetons par lesquels des clients s’enregistrent',
+    nl: 'Tokens maken waarmee clients zichzelf registreren',
+  },
+  'admin:registration-tokens:revoke': {
+    en: 'Revoke tokens by which clients register themselves',
+    de: 'Tokens widerrufen, mit denen sich Clients selbst registrieren',
+    fr: 'Révoquer des jetons par lesquels des clients s’enregistrent',
+    nl: 'Tokens intrekken waarmee clients zichzelf registreren',
+  },
+  'admin:accounts:list': {
+    en: 'List and search the accounts of people',
+    de: 'Die Konten von Personen auflisten und durchsuchen',
+    fr: 'Lister et chercher les comptes des personnes',
+    nl: 'De accounts van mensen opsommen en doorzoeken',
+  },
+  'admin:accounts:create': {
+    en: 'Make accounts for people',
+    de: 'Konten für Personen anlegen',
+    fr: 'Créer des comptes pour des personnes',
+    nl: 'Accounts voor mensen maken',
+  },
+  'admin:accounts:read': {
+    en: 'Read the account of a person',
+    de: 'Das Konto einer Person lesen',
+    fr: 'Lire le compte d’une personne',
+    nl: 'Het account van iemand lezen',
+  },
+  'admin:roles:grant': {
+    en: 'Make people administrators',
+    de: 'Personen zu Administratoren machen',
+    fr: 'Faire de personnes des administrateurs',
+    nl: 'Mensen beheerder maken',
+  },
+  'admin:roles:revoke': {
+    en: 'Take the role of administrator from people',
+    de: 'Personen die Rolle des Administrators nehmen',
+    fr: 'Retirer à des personnes le rôle d’administrateur',
+    nl: 'Mensen de rol van beheerder ontnemen',
+  },
+  'admin:second-factors:reset': {
+    en: 'Take away the phones and authenticator apps of a person who has lost them',
+    de: 'Telefone und Authenticator-Apps einer Person entfernen, die sie verloren hat',
+    fr: 'Retirer les téléphones et applications d’authentification d’une personne qui les a perdus',
+    nl: 'De telefoons en authenticator-apps weghalen van iemand die ze kwijt is',
+  },
+  'admin:devices:list': {
+    en: 'List the phones of a person',
+    de: 'Die Telefone einer Person auflisten',
+    fr: 'Lister les téléphones d’une personne',
+    nl: 'De telefoons van iemand opsommen',
+  },
+  'admin:devices:revoke': {
+    en: 'Lock out the phones of people',
+    de: 'Telefone von Personen aussperren',
+    fr: 'Bloquer les téléphones de personnes',
+    nl: 'De telefoons van mensen blokkeren',
+  },
+  'admin:keys:list': {
+    en: 'List the keys of the provider',
+    de: 'Die Schlüssel des Providers auflisten',
+    fr: 'Lister les clés du fournisseur',
+    nl: 'De sleutels van de provider opsommen',
+  },
+  'admin:keys:rotate': {
+    en: 'Replace the keys of the provider by the next ones',
+    de: 'Die Schlüssel des Providers durch die nächsten ersetzen',
+    fr: 'Remplacer les clés du fournisseur par les suivantes',
+    nl: 'De sleutels van de provider door de volgende vervangen',
+  },
+  'admin:audit:list': {
+    en: 'Read the audit log',
+    de: 'Das Audit-Protokoll lesen',
+    fr: 'Lire le journal d’audit',
+    nl: 'Het auditlogboek lezen',
+  },
+  'admin:registry:apply': {
+    en: 'Make clients and resource servers what a file says',
+    de: 'Clients und Resource-Server nach einer Datei einrichten',
+    fr: 'Configurer clients et serveurs de ressources d’après un fichier',
+    nl: 'Clients en resource-servers inrichten zoals een bestand zegt',
+  },
+} as const satisfies Readonly<Record<string, ScopeWords>>;
+
+export type AdminScope = keyof typeof ADMIN_SCOPES;
