@@ -3,7 +3,6 @@ import type { ManagedAccounts } from '../../clients/managed-accounts/managed-acc
 import type { Context, Transaction } from '../../context.ts';
 import type { Devices } from '../../devices/devices.ts';
 import { AppError } from '../../errors.ts';
-import type { Actor } from '../../lib/actor.ts';
 import { randomFrom } from '../../lib/crypto.ts';
 import type { AccountDirectory } from '../../oidc/accounts.ts';
 import type { ResetSecondFactor } from '../../recovery/reset.ts';
