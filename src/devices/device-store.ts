@@ -19,6 +19,8 @@ export interface Device {
   readonly cappedUntil: number | undefined;
   readonly createdAt: number;
   readonly lastUsedAt: number | undefined;
+  /** The client that enrolled it; undefined where its owner did, on the account's page. */
+  readonly enrolledBy?: string | undefined;
 }
 
 /** The signature algorithms a presence key may have; the one of enrolment stays the device's only one. */
@@ -42,7 +44,7 @@ export interface DeviceRecord extends Device {
 }
 
 /** What a phone brings to become a device. */
-export interface NewDevice extends Pick<DeviceRecord, 'id' | 'accountId' | 'name' | 'platform' | 'kid' | 'algorithm' | 'publicKey' | 'credential'> {
+export interface NewDevice extends Pick<DeviceRecord, 'id' | 'accountId' | 'name' | 'platform' | 'kid' | 'algorithm' | 'publicKey' | 'credential' | 'enrolledBy'> {
   /** Until when the confirm code may be typed; a device still pending then is none. */
   readonly pendingUntil: number;
 }
@@ -63,10 +65,11 @@ interface Row {
   capped_until: number | null;
   created_at: number;
   last_used_at: number | null;
+  client_id: string | null;
 }
 
 const COLUMNS = `id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_key, credential_counter,
-  pending_until, capped_until, created_at, last_used_at`;
+  pending_until, capped_until, created_at, last_used_at, client_id`;
 
 /** Devices and the calls they made. */
 export type DeviceStore = ReturnType<typeof createDeviceStore>;
@@ -87,7 +90,7 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
   const overdue = db.statement<{ id: string }>(`select id from tandem_devices where state = 'pending' and pending_until < ? order by pending_until limit 100`);
   const insert = db.statement(
     `insert into tandem_devices (id, account_id, name, platform, state, kid, algorithm, public_key, credential_id, credential_hash, credential_key,
-      credential_counter, pending_until, created_at) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      credential_counter, pending_until, created_at, client_id) values (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const activate = db.statement(
     `update tandem_devices set state = 'active', pending_until = null, capped_until = ?, confirmed_at = ? where id = ? and state = 'pending'`,
@@ -126,6 +129,7 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
       cappedUntil,
       createdAt: row.created_at,
       lastUsedAt: row.last_used_at ?? undefined,
+      ...(row.client_id !== null && { enrolledBy: row.client_id }),
       kid: row.kid,
       algorithm: row.algorithm,
       publicKey: JSON.parse(row.public_key) as JWK,
@@ -179,6 +183,7 @@ export function createDeviceStore({ db, clock }: { db: Database; clock: () => nu
         [
           device.id, device.accountId, device.name, device.platform, device.kid, device.algorithm, JSON.stringify(device.publicKey),
           credential?.id ?? null, credential ? hashOf(credential.id) : null, credential?.publicKey ?? null, credential?.counter ?? 0, device.pendingUntil, clock(),
+          device.enrolledBy ?? null,
         ],
         tx,
       );

@@ -9,8 +9,10 @@ export type EnrolmentState = 'pending' | 'scanned' | 'enrolled' | 'confirmed' | 
 export interface Enrolment {
   readonly id: string;
   readonly accountId: string;
-  /** Hash of the cookie of the browser that shows the QR. */
+  /** Hash of the cookie of the browser that shows the QR; empty where a client shows it. */
   readonly browserHash: string;
+  /** The client that shows it; undefined where the account's page does. */
+  readonly clientId: string | undefined;
   readonly state: EnrolmentState;
   /** How strong the sign-in was that asked for it. */
   readonly acr: string | undefined;
@@ -31,9 +33,10 @@ interface Row {
   code_hash: string | null;
   tries: number;
   expires_at: number;
+  client_id: string | null;
 }
 
-const COLUMNS = 'id, account_id, browser_hash, state, acr, device_id, code_hash, tries, expires_at';
+const COLUMNS = 'id, account_id, browser_hash, state, acr, device_id, code_hash, tries, expires_at, client_id';
 
 export type EnrolmentStore = ReturnType<typeof createEnrolmentStore>;
 
@@ -47,8 +50,8 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
   const ofAccount = 'select id from tandem_enrolments where account_id = ? order by id';
   const lockAll = db.statement({ sqlite: ofAccount, postgres: `${ofAccount} for update`, mysql: `${ofAccount} for update` });
   const insert = db.statement(
-    `insert into tandem_enrolments (id, account_id, ticket_hash, browser_hash, state, acr, tries, created_at, expires_at)
-      values (?, ?, ?, ?, 'pending', ?, 0, ?, ?)`,
+    `insert into tandem_enrolments (id, account_id, ticket_hash, browser_hash, state, acr, tries, created_at, expires_at, client_id)
+      values (?, ?, ?, ?, 'pending', ?, 0, ?, ?, ?)`,
   );
   const scan = db.statement(`update tandem_enrolments set state = 'scanned' where id = ? and state = 'pending' and expires_at > ?`);
   const enrol = db.statement(
@@ -62,6 +65,8 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     `update tandem_enrolments set state = ? where id = ? and state in ('pending', 'scanned', 'enrolled')`,
   );
 
+  const forget = db.statement('delete from tandem_enrolments where account_id = ? and client_id = ?');
+
   const enrolment = (row: Row): Enrolment => ({
     id: row.id,
     accountId: row.account_id,
@@ -72,6 +77,7 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     codeHash: row.code_hash ?? undefined,
     tries: row.tries,
     expiresAt: row.expires_at,
+    clientId: row.client_id ?? undefined,
   });
 
   return {
@@ -96,10 +102,10 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     },
 
     async insert(
-      { id, accountId, ticketHash, browserHash, acr, expiresAt }: Pick<Enrolment, 'id' | 'accountId' | 'browserHash' | 'acr' | 'expiresAt'> & { ticketHash: string },
+      { id, accountId, ticketHash, browserHash, clientId, acr, expiresAt }: Pick<Enrolment, 'id' | 'accountId' | 'browserHash' | 'clientId' | 'acr' | 'expiresAt'> & { ticketHash: string },
       tx: Transaction,
     ): Promise<void> {
-      await insert.run([id, accountId, ticketHash, browserHash, acr ?? null, clock(), expiresAt], tx);
+      await insert.run([id, accountId, ticketHash, browserHash, acr ?? null, clock(), expiresAt, clientId ?? null], tx);
     },
 
     async scan(id: string): Promise<boolean> {
@@ -119,6 +125,11 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     /** Ends it; false when it had ended before. */
     async end(id: string, state: 'confirmed' | 'failed' | 'cancelled', tx: Transaction): Promise<boolean> {
       return (await end.run([state, id], tx)) === 1;
+    },
+
+    /** Forgets what a client has enrolled for an account. */
+    async forget(accountId: string, clientId: string, tx: Transaction): Promise<void> {
+      await forget.run([accountId, clientId], tx);
     },
   };
 }

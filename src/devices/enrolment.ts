@@ -32,10 +32,21 @@ export interface EnrolmentStatus {
   readonly device: { readonly name: string; readonly platform: string; readonly userVerifying: boolean } | undefined;
 }
 
-/** Who types: the account that is signed in, in the browser that shows the QR. */
-export interface EnrolmentOwner {
+/** Who shows the QR, and takes the code: the account that is signed in, in that browser; or a client that looks after the account. */
+export type EnrolmentOwner = BrowserOwner | { readonly clientId: string };
+
+export interface BrowserOwner {
   readonly accountId: string;
   readonly browserHash: string;
+}
+
+/** A ticket, as it is shown once. */
+export interface StartedEnrolment {
+  readonly id: string;
+  /** What the QR says. */
+  readonly link: string;
+  /** Whole seconds. */
+  readonly expiresIn: number;
 }
 
 export type EnrolmentService = ReturnType<typeof createEnrolmentService>;
@@ -54,6 +65,8 @@ export function createEnrolmentService(
   const codeKeys = keyRing.derive('enrolment-code');
   const webauthnKeys = keyRing.derive('enrolment-webauthn');
   const starts = limits.limit({ name: 'enrolment-start', points: 20, seconds: 3600 });
+  // Its own: what a client uses up must not keep the person from the account's page.
+  const clientStarts = limits.limit({ name: 'enrolment-start-client', points: 20, seconds: 3600 });
 
   const expired = ({ expiresAt }: Enrolment) => expiresAt <= clock();
   const secondsLeft = ({ expiresAt }: Enrolment) => Math.max(0, Math.ceil((expiresAt - clock()) / 1000));
@@ -71,37 +84,55 @@ export function createEnrolmentService(
     return enrolment;
   }
 
-  /** An id alone shows nothing: to another browser or account the enrolment does not exist. */
+  /** An id alone shows nothing: to another browser, account or client the enrolment does not exist. */
   async function owned(id: string, owner: EnrolmentOwner, tx?: Transaction): Promise<Enrolment> {
     const enrolment = await store.find(id, tx);
-    if (!enrolment || enrolment.accountId !== owner.accountId || !equal(enrolment.browserHash, owner.browserHash)) {
-      throw new AppError('not_found', 'there is no such enrolment');
-    }
+    if (!enrolment || !isOwn(enrolment, owner)) throw new AppError('not_found', 'there is no such enrolment');
     return enrolment;
   }
 
   async function end(tx: Transaction, enrolment: Enrolment, state: 'failed' | 'cancelled', address?: string) {
     if (!(await store.end(enrolment.id, state, tx))) return;
-    const { accountId, deviceId } = enrolment;
+    const { accountId, clientId, deviceId } = enrolment;
     if (deviceId) await devices.revokeIn(tx, { id: deviceId, accountId }, 'unconfirmed', 'enrolment', address);
-    if (state === 'cancelled') await events.emit(tx, 'device.enrolment_cancelled', { enrolmentId: enrolment.id, accountId, address });
+    if (state === 'cancelled') await events.emit(tx, 'device.enrolment_cancelled', { enrolmentId: enrolment.id, accountId, clientId, address });
+  }
+
+  /** Makes a ticket. An account enrols one phone at a time: what was under way before is cancelled. */
+  async function begin(
+    { address, ...owner }: Pick<Enrolment, 'accountId' | 'browserHash' | 'clientId' | 'acr'> & { address: string | undefined },
+    guard?: (tx: Transaction) => Promise<void>,
+  ): Promise<StartedEnrolment> {
+    const { accountId, clientId, acr } = owner;
+    const [id, ticket] = [uuid(), randomToken()];
+    await db.transaction(async (tx) => {
+      await guard?.(tx);
+      for (const previous of await store.live(accountId, tx)) await end(tx, previous, 'cancelled', address);
+      await store.insert({ id, ...owner, ticketHash: hashOf(ticket), expiresAt: clock() + TICKET_MS }, tx);
+      await events.emit(tx, 'device.enrolment_started', { enrolmentId: id, accountId, clientId, acr, address });
+    });
+    return { id, link: `${issuer}/e/1.${ticket}`, expiresIn: TICKET_MS / 1000 };
   }
 
   return {
     /**
-     * Makes a ticket. An account enrols one phone at a time: what was under way before is cancelled.
+     * Makes a ticket for the account's page. An account enrols one phone at a time: what was under way before is cancelled.
      *
      * @param acr how strong the sign-in is; the caller has checked that it suffices
      */
-    async start({ accountId, browserHash, acr, address }: EnrolmentOwner & { acr: string | undefined; address?: string }): Promise<{ id: string; link: string; expiresIn: number }> {
+    async start({ accountId, browserHash, acr, address }: BrowserOwner & { acr: string | undefined; address?: string | undefined }): Promise<StartedEnrolment> {
       await starts.take(accountId);
-      const [id, ticket] = [uuid(), randomToken()];
-      await db.transaction(async (tx) => {
-        for (const previous of await store.live(accountId, tx)) await end(tx, previous, 'cancelled', address);
-        await store.insert({ id, accountId, browserHash, acr, ticketHash: hashOf(ticket), expiresAt: clock() + TICKET_MS }, tx);
-        await events.emit(tx, 'device.enrolment_started', { enrolmentId: id, accountId, acr, address });
-      });
-      return { id, link: `${issuer}/e/1.${ticket}`, expiresIn: TICKET_MS / 1000 };
+      return begin({ accountId, browserHash, clientId: undefined, acr, address });
+    },
+
+    /**
+     * Makes a ticket for a client, on whose word the phone then counts as on that of a password.
+     *
+     * @param guard asked in the transaction: whether the client may do so for this account, which it then stays
+     */
+    async startFor({ accountId, clientId, address, guard }: { accountId: string; clientId: string; address: string; guard: (tx: Transaction) => Promise<void> }): Promise<StartedEnrolment> {
+      await clientStarts.take(accountId);
+      return begin({ accountId, browserHash: '', clientId, acr: undefined, address }, guard);
     },
 
     /** Names the account to the phone that holds the ticket, before anything is enrolled. */
@@ -130,10 +161,10 @@ export function createEnrolmentService(
       }
       const { ticket, name, platform } = claims.data;
       const enrolment = await byTicket(ticket);
-      const { id: enrolmentId, accountId } = enrolment;
+      const { id: enrolmentId, accountId, clientId } = enrolment;
       const credential = call.webauthn === undefined ? undefined : await webauthn.register(call.webauthn, challenges(enrolmentId));
       const [deviceId, confirmCode, until] = [uuid(), randomDigits(6), clock() + CODE_MS];
-      const device = { id: deviceId, accountId, name, platform, kid: call.kid, algorithm: call.algorithm, publicKey: call.jwk, credential, pendingUntil: until };
+      const device = { id: deviceId, accountId, name, platform, kid: call.kid, algorithm: call.algorithm, publicKey: call.jwk, credential, pendingUntil: until, enrolledBy: clientId };
       const userVerifying = credential !== undefined;
 
       const keyTaken = () => new AppError('conflict', 'this key is a device already; make a new one');
@@ -142,7 +173,7 @@ export function createEnrolmentService(
           const won = await store.enrol(enrolmentId, { deviceId, codeHash: codeHash(codeKeys[0], enrolmentId, confirmCode), expiresAt: until }, tx);
           if (!won) throw usedUp();
           if (!(await devices.add(tx, device))) throw keyTaken();
-          await events.emit(tx, 'device.enrolled', { enrolmentId, deviceId, accountId, name, platform, userVerifying, address });
+          await events.emit(tx, 'device.enrolled', { enrolmentId, deviceId, accountId, clientId, name, platform, userVerifying, address });
         });
       } catch (error) {
         throw db.isUniqueViolation(error) ? keyTaken() : error;
@@ -171,24 +202,24 @@ export function createEnrolmentService(
     async confirm(id: string, owner: EnrolmentOwner, code: string, address?: string): Promise<{ deviceId: string }> {
       // A wrong code must be counted, so it is an outcome of the transaction and no error in it.
       const outcome = await db.transaction(async (tx) => {
-        await owned(id, owner, tx);
+        const { accountId, clientId } = await owned(id, owner, tx);
         // One after the other: whether a phone may be added depends on those that the account has.
-        await store.lock(owner.accountId, tx);
+        await store.lock(accountId, tx);
         const counted = await store.tryCode(id, TRIES, tx);
         const enrolment = await owned(id, owner, tx);
         if (!counted) return { failure: notWaiting(enrolment) };
-        const { accountId, deviceId = '', acr } = enrolment;
+        const { deviceId = '', acr } = enrolment;
         if (codeKeys.some((key) => equal(codeHash(key, id, code), enrolment.codeHash ?? ''))) {
           await store.end(id, 'confirmed', tx);
           const { cappedUntil, afterUnprovenLoss } = await devices.activate(tx, { id: deviceId, accountId }, acr);
           const device = await devices.usable(deviceId, tx);
           await events.emit(tx, 'device.confirmed', {
-            enrolmentId: id, deviceId, accountId, cappedUntil, afterUnprovenLoss, name: device?.name ?? '', userVerifying: device?.userVerifying ?? false, address,
+            enrolmentId: id, deviceId, accountId, clientId, cappedUntil, afterUnprovenLoss, name: device?.name ?? '', userVerifying: device?.userVerifying ?? false, address,
           });
           return { deviceId };
         }
         const triesLeft = TRIES - enrolment.tries;
-        await events.emit(tx, 'device.confirm_failed', { enrolmentId: id, deviceId, accountId, triesLeft, address });
+        await events.emit(tx, 'device.confirm_failed', { enrolmentId: id, deviceId, accountId, clientId, triesLeft, address });
         if (triesLeft === 0) await end(tx, enrolment, 'failed', address);
         return { failure: new AppError('invalid_code', 'this is not the code that the phone shows', { extra: { tries_left: triesLeft } }) };
       });
@@ -202,7 +233,14 @@ export function createEnrolmentService(
       for (const enrolment of await store.live(accountId, tx)) await end(tx, enrolment, 'cancelled', address);
     },
 
-    /** Ends an enrolment on request of its page. */
+    /** Ends what a client has under way for an account, which it then has never enrolled. */
+    async forget(tx: Transaction, accountId: string, clientId: string): Promise<void> {
+      await store.lock(accountId, tx);
+      for (const enrolment of await store.live(accountId, tx)) if (enrolment.clientId === clientId) await end(tx, enrolment, 'cancelled');
+      await store.forget(accountId, clientId, tx);
+    },
+
+    /** Ends an enrolment on request of whoever shows it. */
     async cancel(id: string, owner: EnrolmentOwner, address?: string): Promise<void> {
       await db.transaction(async (tx) => await end(tx, await owned(id, owner, tx), 'cancelled', address));
     },
@@ -213,6 +251,11 @@ export function createEnrolmentService(
     if (expired(enrolment) || enrolment.state === 'failed' || enrolment.state === 'cancelled') return tooLate();
     return new AppError('invalid_code', 'no phone waits for a code yet');
   }
+}
+
+function isOwn(enrolment: Enrolment, owner: EnrolmentOwner): boolean {
+  if ('clientId' in owner) return enrolment.clientId === owner.clientId;
+  return enrolment.clientId === undefined && enrolment.accountId === owner.accountId && equal(enrolment.browserHash, owner.browserHash);
 }
 
 function hashOf(ticket: string): string {

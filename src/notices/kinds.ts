@@ -20,7 +20,8 @@ interface Kind<N extends EventName> {
  */
 const KINDS = {
   'device.confirmed': {
-    data: ({ name, afterUnprovenLoss, address }) => ({ phone: name, afterLoss: afterUnprovenLoss, ...network(address) }),
+    // Where a client enrolled it, the address is that client's.
+    data: ({ name, afterUnprovenLoss, address, clientId }) => ({ phone: name, afterLoss: afterUnprovenLoss, ...(clientId === undefined && network(address)) }),
     words: ({ afterLoss }) => (afterLoss ? 'device_confirmed_after_loss' : 'device_confirmed'),
     advice: ({ afterLoss }) => (afterLoss ? 'advice_stranger' : 'advice'),
   },
