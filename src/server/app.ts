@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Provider } from 'oidc-provider';
-import { AppError, accounts, newEncryptionKey, openDatabase, qr, tandem, totp } from '../index.ts';
+import { AppError, accounts, admin, enrolment, newEncryptionKey, openDatabase, qr, tandem, totp } from '../index.ts';
 import type { Tandem } from '../index.ts';
 import { readClients } from './clients-file.ts';
 import { ConfigError } from './config.ts';
@@ -34,7 +34,7 @@ export async function openTandem(config: Config, { issuer, log }: { issuer: stri
     db: knex,
     issuer,
     secrets: { encryption },
-    features: [accounts(), qr(), totp({ insecureUnauthenticatedTwoCallApi: config.openTwoCallApi })],
+    features: [accounts(), qr(), totp({ insecureUnauthenticatedTwoCallApi: config.openTwoCallApi }), enrolment(), admin()],
     level: config.level,
     log,
     theme: config.theme.logo ? { name: config.theme.name, logo: config.theme.logo } : { name: config.theme.name },

@@ -18,10 +18,20 @@ describe('the command line', function () {
   });
 
   it('prints its commands and every setting', async () => {
-    const [program, ...others] = [run(['help']), run(['--help']), run(['keys', '-h'])];
-    assert.equal(await program!.ended(), 0);
-    for (const word of ['keys rotate', 'rollback', 'ENCRYPTION_KEY', 'TRUST_PROXY']) assert.ok(program!.output().includes(word), word);
-    for (const other of others) assert.deepEqual([await other.ended(), other.output()], [0, program!.output()]);
+    const [program, other] = [run(['help']), run(['--help'])];
+    assert.equal(await program.ended(), 0);
+    for (const word of ['keys rotate', 'rollback', 'clients secrets add', 'apply <file>', 'ENCRYPTION_KEY', 'TRUST_PROXY']) assert.ok(program.output().includes(word), word);
+    assert.deepEqual([await other.ended(), other.output()], [0, program.output()]);
+  });
+
+  it('tells the options of a command, and the commands of a noun', async () => {
+    const [noun, same, one] = [run(['keys', '-h']), run(['help', 'keys']), run(['clients', 'secrets', 'add', 'web-shop', '--help'])];
+    assert.deepEqual([await noun.ended(), await same.ended(), await one.ended()], [0, 0, 0]);
+    assert.match(noun.output(), /^tandem keys list\n[\s\S]*^tandem keys rotate \[options\]\n.*\n {4}--now {2}does not wait$/m);
+    assert.equal(same.output(), noun.output());
+    assert.match(one.output(), /^tandem clients secrets add <client> \[options\]$/m);
+    assert.match(one.output(), /--end-others-in TIME/);
+    assert.ok(!one.output().includes('secrets remove'));
   });
 
   it('prints its version', async () => {
@@ -37,6 +47,9 @@ describe('the command line', function () {
     ['production without an encryption key', [], { NODE_ENV: 'production', ISSUER: 'https://id.example.com' }, /^ENCRYPTION_KEY: .*tandem secret/],
     ['production without an issuer', [], { NODE_ENV: 'production', ENCRYPTION_KEY: newEncryptionKey() }, /^ISSUER: /],
     ['an unknown command', ['serve'], {}, /^there is no command "serve"; tandem help/],
+    ['an unknown verb', ['clients', 'frob'], {}, /^there is no command "clients frob"; tandem help/],
+    ['an operand that is missing', ['clients', 'show'], {}, /^<client> is missing: tandem clients show <client>\n$/],
+    ['an operand too many', ['keys', 'list', 'all'], {}, /^"all" is one too many: tandem keys list\n$/],
     ['an unknown option', ['keys', 'rotate', '--soon'], {}, /--soon/],
     ['a rollback that nobody confirmed', ['rollback'], { DATABASE_URL: 'sqlite::memory:' }, /--yes/],
     ['a database that does not answer', ['migrate'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', ENCRYPTION_KEY: newEncryptionKey(), LOG_LEVEL: 'fatal' }, /^DATABASE_URL: .*ECONNREFUSED/],

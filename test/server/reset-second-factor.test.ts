@@ -64,10 +64,10 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
   it('says what is wrong with how it was called, in a line', async function () {
     this.timeout(120_000);
     for (const [args, expected] of [
-      [[], /^name one account/],
-      [[email, 'grace@example.com', '--yes'], /^name one account/],
-      [['nobody@example.com', '--yes'], /^there is no account with the address "nobody@example.com"/],
-      [['not an address'], /^there is no account/],
+      [[], /^<account> is missing/],
+      [[email, 'grace@example.com', '--yes'], /^"grace@example.com" is one too many/],
+      [['nobody@example.com', '--yes'], /^there is no such account/],
+      [['not an address'], /^there is no such account/],
       [[email, '--now-please'], /--now-please/],
     ] as const) {
       const { code, output, errors } = await reset(...args);
@@ -105,8 +105,9 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     assert.deepEqual([again.code, again.output], [0, `${email} has no second factor; nothing has been changed\n`]);
 
     const events = (await rows((knex) => knex('tandem_events').where({ name: 'second_factor.reset' }).orderBy('id'))) as Array<{ data: string }>;
-    const by = `command line: ${userInfo().username}`;
-    assert.deepEqual(events.map(({ data }) => JSON.parse(data) as unknown), [{ by, authenticators: 0, phones: 0 }, { by, authenticators: 0, phones: 1 }]);
+    const { username } = userInfo();
+    const by = { by: `command line: ${username}`, actor: { kind: 'command-line', id: username } };
+    assert.deepEqual(events.map(({ data }) => JSON.parse(data) as unknown), [{ ...by, authenticators: 0, phones: 0 }, { ...by, authenticators: 0, phones: 1 }]);
     assert.ok(signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'), 'the password stays');
   });
 
