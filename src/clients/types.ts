@@ -1,4 +1,4 @@
-import type { AdapterFactory, ClientMetadata, JWKS, Provider } from 'oidc-provider';
+import type { AdapterFactory, ClientMetadata, Configuration, JWKS, Provider } from 'oidc-provider';
 import type { Transaction } from '../context.ts';
 import type { Actor } from '../lib/actor.ts';
 import type { ScopeHolders } from '../resources/types.ts';
@@ -85,10 +85,17 @@ export interface ClientRegistry extends ScopeHolders {
   /** Whether it is a client now. */
   exists(clientId: string, tx?: Transaction): Promise<boolean>;
 
-  /** An adapter that keeps clients here, and everything else where `others` does. */
+  /**
+   * An adapter that keeps clients here, and everything else where `others` does. In place of the secrets, of which only hashes are kept, a value that
+   * says nothing stands as `client_secret`.
+   */
   adapter(others: AdapterFactory): AdapterFactory;
-  /** Makes `provider` the one that validates metadata and that these clients belong to. */
-  attach(provider: Provider): void;
+  /**
+   * Makes `provider` the one that validates metadata and that these clients belong to.
+   *
+   * @param configured what it was made with: its own clients, whose ids no other gets, and what a host adds to metadata
+   */
+  attach(provider: Provider, configured?: Pick<Configuration, 'clients' | 'extraClientMetadata'>): void;
 }
 
 /** What a registration brings with it, kept with the client it made: see `registration/`. */

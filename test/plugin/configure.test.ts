@@ -48,7 +48,8 @@ onEachDatabase('configure', (database) => {
     assert.equal(merged.adapter, host.adapter);
     assert.equal(merged.jwks, host.jwks);
     assert.deepEqual(merged.cookies!.keys, host.cookies!.keys);
-    assert.equal(merged.findAccount, host.findAccount);
+    assert.equal((await merged.findAccount!({} as never, 'user-1'))?.accountId, 'user-1');
+    assert.equal(await merged.findAccount!({} as never, 'nobody'), undefined);
     assert.equal(merged.interactions!.url, url);
     assert.equal(merged.ttl!.Session, 60);
     assert.deepEqual(merged.responseTypes, ['code', 'code id_token', 'none']);

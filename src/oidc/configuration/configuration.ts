@@ -1,14 +1,17 @@
 import type { AdapterConstructor, AdapterFactory, Client, ClientMetadata, Configuration, FindAccount, JWKS, KoaContextWithOIDC } from 'oidc-provider';
+import type { ClientRegistry } from '../../clients/types.ts';
 import type { Log } from '../../lib/log.ts';
 import { BUILT_IN_CLIENT, builtInClient } from '../built-in-client.ts';
 import type { GrantLoader } from '../grants.ts';
 import type { ProviderPages } from '../pages.ts';
 import type { SecondFactors } from '../sign-in/sign-in.ts';
 import { OPAQUE_SECTOR, sectorUri } from '../subjects/subjects.ts';
+import { withinAttributes } from './attributes.ts';
 import { assertAcrClaims } from './claims-parameter.ts';
-import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed } from './defaults.ts';
+import { CLAIMS, SETTINGS, TTL, introspectionAllowed, revocationAllowed, whereClientExists } from './defaults.ts';
 import type { Levels } from './levels.ts';
-import { CLIENT_METADATA, validateClientMetadata } from './metadata.ts';
+import { CLIENT_METADATA, INFORMATION, validateClientMetadata } from './metadata.ts';
+import { withHostedKeys } from './outgoing.ts';
 import { createPolicy } from './policy.ts';
 import { resourceIndicators, type ResourceServers } from './resources.ts';
 import { createTokenClaims } from './token-claims.ts';
@@ -26,6 +29,8 @@ export interface ConfigurationParts {
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
   readonly dpopNonceSecret: Buffer;
   readonly adapter: AdapterConstructor | AdapterFactory;
+  /** The clients in the database, where their registry is on. */
+  readonly clients?: Pick<ClientRegistry, 'adapter' | 'jwks'> | undefined;
   /** Tandem's own accounts, where they are on: then subjects are pairwise, too. */
   readonly accounts?: {
     readonly findAccount: FindAccount;
@@ -70,16 +75,17 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
     scopes: [...scopes],
     claims,
     features,
-    adapter: host.adapter ?? parts.adapter,
+    adapter: adapterOf(parts, host.adapter),
+    ...(parts.clients && { fetch: withHostedKeys(issuer, parts.clients, host.fetch ?? SETTINGS.fetch) }),
     jwks: host.jwks ?? parts.keys().jwks,
     cookies: mergeCookies(parts, host.cookies),
     clientDefaults: { ...(host.jwks ? {} : { id_token_signed_response_alg: 'ES256' as const }), ...host.clientDefaults },
     clients: [...(host.clients ?? []), builtInClient(issuer, host.jwks)].map((client) => (accounts ? withSector(client) : client)),
     discovery: { ...SETTINGS.discovery, ...host.discovery },
     extraClientMetadata: {
-      properties: [...new Set([...CLIENT_METADATA, ...(host.extraClientMetadata?.properties ?? [])])],
+      properties: [...new Set([...CLIENT_METADATA, ...INFORMATION, ...(host.extraClientMetadata?.properties ?? [])])],
       validator(ctx, key, value, metadata) {
-        validateClientMetadata(key, value, metadata, { cleartext: !accounts, self: selfOf(ctx, metadata, features) });
+        validateClientMetadata(key, value, metadata, { cleartext: !accounts, hashed: parts.clients !== undefined, self: selfOf(ctx, metadata, features) });
         return host.extraClientMetadata?.validator?.(ctx, key, value, metadata);
       },
     },
@@ -92,8 +98,9 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
     loadExistingGrant: parts.loadExistingGrant(host.loadExistingGrant),
     pkce: { ...SETTINGS.pkce, ...host.pkce },
     ttl: { ...TTL, ...host.ttl },
+    ...(host.findAccount && { findAccount: withinAttributes(host.findAccount) }),
     ...(accounts && {
-      findAccount: accounts.findAccount,
+      findAccount: withinAttributes(accounts.findAccount),
       subjectTypes: ['pairwise'],
       pairwiseIdentifier: accounts.pairwiseIdentifier,
       sectorIdentifierUriValidate: (client: Client) =>
@@ -140,6 +147,10 @@ function mergeFeatures(parts: ConfigurationParts, host: Features, staticScopes: 
     const own = merged[name] as object | undefined;
     merged[name] = settings === undefined ? own : { ...own, ...settings };
   }
+  if (parts.clients) {
+    const { allowedPolicy } = merged['introspection'] as { allowedPolicy: Parameters<typeof whereClientExists>[0] };
+    merged['introspection'] = { ...(merged['introspection'] as object), allowedPolicy: whereClientExists(allowedPolicy) };
+  }
   const hostCheck = host.claimsParameter?.assertClaimsParameter;
   merged['claimsParameter'] = {
     enabled: true,
@@ -149,6 +160,17 @@ function mergeFeatures(parts: ConfigurationParts, host: Features, staticScopes: 
     },
   };
   return merged as Features;
+}
+
+/** A host's storage, or ours; with clients in their registry where that is on. */
+function adapterOf({ clients, adapter: ours }: ConfigurationParts, host: Configuration['adapter']): NonNullable<Configuration['adapter']> {
+  const others = host ?? ours;
+  return clients ? clients.adapter(factoryOf(others)) : others;
+}
+
+/** The library makes an object of whatever has a prototype, and calls the rest. */
+function factoryOf(adapter: AdapterConstructor | AdapterFactory): AdapterFactory {
+  return adapter.prototype ? (name) => new (adapter as AdapterConstructor)(name) : (adapter as AdapterFactory);
 }
 
 /** Only a registration comes with a request; a metadata document is told by its URL, which is the client's id. */

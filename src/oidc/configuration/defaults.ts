@@ -68,12 +68,22 @@ function clientBasedCORS(ctx: KoaContextWithOIDC, origin: string, client: Client
   return (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin && origin !== 'null');
 }
 
+type IntrospectionPolicy = (ctx: KoaContextWithOIDC, client: Client, token: { clientId?: string | undefined; aud?: string | string[] | undefined }) => boolean | Promise<boolean>;
+
 /** A client sees its own tokens, and those meant for a resource server that it speaks for (`tandem_introspects`). */
 export function introspectionAllowed(_ctx: KoaContextWithOIDC, client: Client, token: { clientId?: string | undefined; aud?: string | string[] | undefined }): boolean {
   if (token.clientId === client.clientId) return true;
   if (client.clientAuthMethod === 'none') return false;
   const speaksFor = client.tandem_introspects;
   return Array.isArray(speaksFor) && [token.aud ?? []].flat().some((audience) => speaksFor.includes(audience));
+}
+
+/** With a client its tokens end: whoever else asks is told nothing of them (RFC 7662 §2.2), and the library would stumble on the client that is gone. */
+export function whereClientExists(allowed: IntrospectionPolicy): IntrospectionPolicy {
+  return async (ctx, client, token) => {
+    if (!(await allowed(ctx, client, token))) return false;
+    return token.clientId === undefined || token.clientId === client.clientId || (await ctx.oidc.provider.Client.find(token.clientId)) !== undefined;
+  };
 }
 
 /** RFC 7009 §2.1: only its own tokens; a public client learns nothing of others. */

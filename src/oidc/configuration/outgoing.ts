@@ -1,4 +1,5 @@
 import type { Configuration } from 'oidc-provider';
+import type { ClientRegistry } from '../../clients/types.ts';
 
 type Fetch = NonNullable<Configuration['fetch']>;
 
@@ -21,3 +22,14 @@ export const outgoing: Fetch = async (url, options) => {
   if (!options || !('dispatcher' in options)) throw new TypeError('this runtime cannot be kept from private addresses');
   return globalThis.fetch(url, { ...options, redirect: options.redirect ?? 'error' });
 };
+
+/** Answers for the keys that the provider hosts for its clients, without HTTP to itself. */
+export function withHostedKeys(issuer: string, clients: Pick<ClientRegistry, 'jwks'>, others: Fetch): Fetch {
+  const [before, after] = [`${issuer}/clients/`, '/jwks'];
+  return async (url, options) => {
+    const asked = new URL(url).href;
+    if (!asked.startsWith(before) || !asked.endsWith(after)) return others(url, options);
+    const jwks = await clients.jwks(decodeURIComponent(asked.slice(before.length, -after.length)));
+    return Response.json(jwks ?? {}, { status: jwks ? 200 : 404 });
+  };
+}

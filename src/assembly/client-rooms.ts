@@ -1,0 +1,27 @@
+import { createClients } from '../clients/clients.ts';
+import type { ClientRegistry } from '../clients/types.ts';
+import type { Context } from '../context.ts';
+import type { ResourceServers } from '../oidc/configuration/resources.ts';
+import { sectorUri } from '../oidc/subjects/subjects.ts';
+import type { ResourceRegistry } from '../resources/types.ts';
+import { apiOf } from '../totp/two-call/resource.ts';
+import type { Features } from './frame.ts';
+
+/** The clients in the database, where their registry is on. */
+export function clientsOf(context: Context, { features, resources }: { features: Features; resources: ResourceServers & Partial<Pick<ResourceRegistry, 'unknown'>> }): ClientRegistry | undefined {
+  if (!features.admin) return undefined;
+  return createClients(context, {
+    resources: { unknown: resources.unknown ?? ((grants) => unknownTo(resources, grants)) },
+    api: apiOf(context.issuer),
+    sectorOf: features.accounts && sectorUri,
+  });
+}
+
+/** Which of these scopes there are not. */
+async function unknownTo(resources: ResourceServers, grants: Readonly<Record<string, readonly string[]>>): Promise<string[]> {
+  const all = await resources.all();
+  return Object.entries(grants).flatMap(([identifier, scopes]) => {
+    const resource = Object.hasOwn(all, identifier) ? all[identifier] : undefined;
+    return resource ? scopes.filter((scope) => !Object.hasOwn(resource.scopes, scope)).map((scope) => `${identifier} ${scope}`) : [identifier];
+  });
+}
