@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { AccountsService } from '../accounts/accounts.ts';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Roles } from '../admin/roles/roles.ts';
+import type { ClientRegistry } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { ChangeGate } from '../factors/change-gate.ts';
@@ -9,6 +10,7 @@ import { createFactors, type Factors } from '../factors/factors.ts';
 import type { AccountsFeature, AdminFeature, EnrolmentFeature, Feature, QrFeature, TotpFeature } from '../features.ts';
 import type { ProtectOwn } from '../guard/in-process.ts';
 import type { Http } from '../lib/http/http.ts';
+import type { Api } from '../lib/http/operation.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { ResourceServers } from '../oidc/configuration/resources.ts';
@@ -16,6 +18,7 @@ import type { createOidc } from '../oidc/oidc.ts';
 import type { OidcPages } from '../oidc/sign-in/routes.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
+import type { ResourceRegistry, ScopeHolders } from '../resources/types.ts';
 import type { Authenticators } from '../totp/authenticators/authenticators.ts';
 import type { TandemOptions } from './options.ts';
 
@@ -43,6 +46,7 @@ export function featuresOf(features: readonly Feature[] = []): Features {
 export interface Late {
   devices?: Devices;
   authenticators?: Authenticators;
+  clients?: ScopeHolders;
 }
 
 /** What the rooms are put into: each is given its part of it, and adds what it has. */
@@ -57,8 +61,14 @@ export interface Frame {
   readonly oidc: ReturnType<typeof createOidc>;
   readonly pages: OidcPages;
   readonly protect: ProtectOwn;
+  /** Where the operations of the provider's own API are declared. */
+  readonly api: Api;
   /** All resource servers: Tandem's own API, the host's, and with admin() those of the registry. */
   readonly resources: ResourceServers;
+  /** Those of the database among them, where their registry is on. */
+  readonly registry: ResourceRegistry | undefined;
+  /** The clients in the database, where their registry is on. */
+  readonly clients: ClientRegistry | undefined;
   readonly accounts: AccountsService | undefined;
   /** Who may administer. */
   readonly roles: Roles;

@@ -5,6 +5,7 @@ import { accountRoutes } from '../accounts/routes.ts';
 import { createPasswordSignIn } from '../accounts/sign-in.ts';
 import { createRoles } from '../admin/roles/roles.ts';
 import { createAudit } from '../audit/audit.ts';
+import { clientRoutes } from '../clients/routes.ts';
 import type { Context } from '../context.ts';
 import { createChangeGate } from '../factors/change-gate.ts';
 import { createProtect } from '../guard/in-process.ts';
@@ -16,10 +17,13 @@ import { createAdapter } from '../oidc/adapter.ts';
 import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
 import { addAdmin } from './admin-rooms.ts';
+import { createOwnApi } from './api.ts';
+import { clientsOf } from './client-rooms.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
 import type { TandemOptions } from './options.ts';
 import { withOwnApi } from './own-api.ts';
+import { resourcesOf } from './resource-rooms.ts';
 
 const DAY = 24 * 3_600_000;
 
@@ -40,6 +44,7 @@ export function createRooms(context: Context, options: TandemOptions) {
   closers.push(() => http.close(), () => oidc.settled());
 
   addAccounts(frame);
+  if (frame.clients) clientRoutes(router, frame.clients);
   const directory = features.qr?.options.accounts ?? features.totp?.options.accounts ?? frame.accounts;
   const recovery = (features.qr || features.totp) && directory && addRecovery(frame, directory);
   if (features.qr) addQr(frame, recovery);
@@ -83,13 +88,17 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   const http = createHttp(context, { theme: options.theme, accountPage: ownHome });
   const accounts = features.accounts && createAccounts(context, features.accounts.options);
   const fixed = withOwnApi(options, features, issuer);
-  const resources = fixedResources(fixed);
   const late: Late = {};
+  const registry = resourcesOf(context, { features, theme: options.theme, fixed, holders: () => late.clients, algorithms: () => oidc.algorithms() });
+  const resources = registry ?? fixedResources(fixed);
   const secondFactors = secondFactorsOf(late, features);
+  const clients = clientsOf(context, { features, resources });
   const oidc = createOidc(context, {
     http,
     resources,
+    fixed,
     adapter: createAdapter(context),
+    clients,
     findAccount: accounts?.findAccount,
     home,
     devices: { usable: async (deviceId, tx) => late.devices?.usable(deviceId, tx) },
@@ -97,15 +106,18 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
     level: options.level ?? 1,
     keys,
   });
+  if (clients) late.clients = clients;
+  const [protect, roles] = [createProtect(context, oidc.tokens, { fixed, registry }), createRoles(context)];
   const [router, methods, factors] = [new Router(), [] as Frame['methods'], factorsOf(late)];
   return {
-    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources,
+    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources, registry, clients,
     pages: oidc.routes(router, methods),
-    protect: createProtect(context, oidc.tokens, { fixed, registry: undefined }),
+    protect,
+    api: createOwnApi(context, { router, protect, tokens: oidc.tokens, roles }),
     factors,
     changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),
     items: [],
-    roles: createRoles(context),
+    roles,
     sweepers: [],
     closers: [],
   };

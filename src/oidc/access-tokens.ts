@@ -17,6 +17,8 @@ export interface AccessTokens {
   find(value: string, ctx: KoaContext): Promise<FoundToken | undefined>;
   /** The account behind a `sub` that a client knows; undefined where only the host could tell. */
   accountOf(clientId: string, subject: string): Promise<string | undefined>;
+  /** What a client may ask of a resource server as it is registered now, whatever its tokens say; undefined where there is no such client. */
+  grantsOf(clientId: string, indicator: string): Promise<readonly string[] | undefined>;
   /** Finds what a JWT of the provider's is verified by. */
   readonly key: JWTVerifyGetKey;
   /** Whether a DPoP proof is new, by the provider's own record of them; `until` in milliseconds since the epoch. */
@@ -63,6 +65,12 @@ export function createAccessTokens({ issuer, provider, configured, subjects }: {
       const client = subject === clientId ? undefined : await provider.Client.find(clientId);
       if (!client) return undefined;
       return client.subjectType === 'pairwise' ? subjects?.accountOf(sectorOf(client), subject) : subject;
+    },
+
+    async grantsOf(clientId, indicator) {
+      const client = await provider.Client.find(clientId);
+      const scopes = (client?.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
+      return client && (Array.isArray(scopes) ? scopes.filter((scope): scope is string => typeof scope === 'string') : []);
     },
 
     key: createLocalJWKSet({ keys: (configured.jwks?.keys ?? []).map((key) => publicPart(key as JWK)) }),

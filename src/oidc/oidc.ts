@@ -1,6 +1,7 @@
 import type Router from '@koa/router';
 import type { Context as KoaContext, Middleware } from 'koa';
 import type { AdapterConstructor, AdapterFactory, Client, Configuration, FindAccount, JWKS, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { ClientRegistry } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import { loggedPath, referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
@@ -8,7 +9,8 @@ import type { Http } from '../lib/http/http.ts';
 import { createAccessTokens, type AccessTokens, type Configured } from './access-tokens.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
 import type { Level } from './configuration/levels.ts';
-import type { ResourceServers } from './configuration/resources.ts';
+import type { Resources, ResourceServers, SigningAlgorithm } from './configuration/resources.ts';
+import { assertSignable, signingAlgorithms } from './configuration/signing.ts';
 import { createGrantLoader } from './grants.ts';
 import { createLedger, type UsableDevices } from './ledger/ledger.ts';
 import { adjustContext, pinOrigin } from './origin.ts';
@@ -22,7 +24,11 @@ import { createSubjects, sectorOf } from './subjects/subjects.ts';
 export interface OidcOptions {
   readonly http: Http;
   readonly resources: ResourceServers;
+  /** Those of them that stay as they are. */
+  readonly fixed: Resources;
   readonly adapter: AdapterConstructor | AdapterFactory;
+  /** The clients in the database, where their registry is on. */
+  readonly clients?: ClientRegistry | undefined;
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
   /** Tandem's own accounts, where they are on. */
   readonly findAccount: FindAccount | undefined;
@@ -35,7 +41,7 @@ export interface OidcOptions {
 }
 
 /** Creates the room around the provider: its configuration, its pages, and what other rooms need of it. */
-export function createOidc(context: Context, { http, resources, adapter, keys, findAccount, devices, secondFactors, level, home }: OidcOptions) {
+export function createOidc(context: Context, { http, resources, fixed, adapter, clients, keys, findAccount, devices, secondFactors, level, home }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
   const ledger = createLedger(context, { devices, findAccount });
@@ -43,7 +49,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
   const levels = { site: level, resources };
   const attached: { provider?: Provider; interactions?: Interactions; gate?: Gate; tokens?: AccessTokens } = {};
   // The provider keeps what it is made of to itself.
-  let configured: Configured = {};
+  let configured: Configured & Pick<Configuration, 'clients' | 'clientDefaults' | 'extraClientMetadata'> = {};
   const interactions = late(() => attached.interactions);
   const gate = late(() => attached.gate);
 
@@ -61,9 +67,14 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
     gate,
     subjects,
     tokens: late(() => attached.tokens),
+    /** The URL of an endpoint of the attached provider, such as `token`, wherever its host has put it. */
+    endpoint: (name: string) => issuer + late(() => attached.provider).pathFor(name, { mountPath: '' }),
+
+    /** What it signs JWT access tokens with; the first where a resource server does not say. */
+    algorithms: (): readonly SigningAlgorithm[] => signingAlgorithms(configured),
 
     configure(host?: Configuration): Configuration {
-      return (configured = mergeConfiguration(
+      const merged = mergeConfiguration(
         {
           issuer,
           log,
@@ -72,6 +83,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
           levels,
           secondFactors,
           adapter,
+          clients,
           keys,
           loadExistingGrant: createGrantLoader(ledger),
           dpopNonceSecret: Buffer.from(keyRing.derive('dpop nonces')[0]),
@@ -81,7 +93,9 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
           },
         },
         host,
-      ));
+      );
+      assertSignable(fixed, signingAlgorithms(merged));
+      return (configured = merged);
     },
 
     /**
@@ -91,6 +105,7 @@ export function createOidc(context: Context, { http, resources, adapter, keys, f
      */
     attach(provider: Provider): [pin: Middleware, mend: Middleware] {
       adjustContext(provider);
+      clients?.attach(provider, configured);
       ledger.attach(provider);
       attached.provider = provider;
       attached.tokens = createAccessTokens({ issuer, provider, configured, subjects });

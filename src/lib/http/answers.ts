@@ -7,7 +7,8 @@ import { servicesOf } from './services.ts';
 /** How an error is told: as a page for people, or as JSON for programs. */
 export type ErrorShape = 'page' | 'json';
 
-interface Answer {
+/** An error as it is told. */
+export interface Answer {
   readonly status: number;
   readonly code: ErrorCode | 'server_error';
   readonly description: string;
@@ -66,7 +67,8 @@ export function loggedPath(ctx: KoaContext): string {
   return typeof pattern === 'string' ? pattern : ctx.path;
 }
 
-function answerOf(ctx: KoaContext, error: unknown): Answer {
+/** What may be told of an error; the unexpected is logged. */
+export function answerOf(ctx: KoaContext, error: unknown): Answer {
   const known = expected(error);
   if (known) {
     const { status, code, message: description, retryAfter, extra } = known;

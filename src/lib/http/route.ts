@@ -8,6 +8,7 @@ import { answerError, type ErrorShape } from './answers.ts';
 import { parseForm, parseJson, readBody } from './body.ts';
 import { isFromAnotherSite } from './fetch-metadata.ts';
 import { apiHeaders, pageHeaders, type CspAdditions } from './headers.ts';
+import { parse, strict } from './parsing.ts';
 import { servicesOf } from './services.ts';
 
 export type RouteContext = KoaContext & { params: Record<string, string> };
@@ -131,22 +132,4 @@ async function parseBody(ctx: KoaContext, kind: Kind, schema: ZodType): Promise<
   const { csrf, ...fields } = parseForm(text);
   servicesOf(ctx).csrf.check(ctx, csrf);
   return parse(schema, fields);
-}
-
-/** Objects refuse fields that they do not know, unless they say what they do with the others. */
-function strict(schema: ZodType): ZodType {
-  return schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema;
-}
-
-function parse(schema: ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new AppError('invalid_request', explain(result.error.issues[0]!), { cause: result.error });
-}
-
-function explain(issue: z.core.$ZodIssue): string {
-  const quote = (name: PropertyKey) => JSON.stringify(String(name).slice(0, 60));
-  if (issue.code === 'unrecognized_keys') return `unknown field ${issue.keys.slice(0, 3).map(quote).join(', ')}`;
-  const field = issue.path.map(String).join('.');
-  return field ? `field ${quote(field)}: ${issue.message}` : issue.message;
 }
