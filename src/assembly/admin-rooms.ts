@@ -27,8 +27,8 @@ export function addAdmin(
   const { context, features, late, accounts, roles } = frame;
   if (!features.admin) return undefined;
   return createAdmin(context, {
-    clients: unbuilt('clients'),
-    resources: unbuilt('resource servers'),
+    clients: frame.clients!,
+    resources: frame.registry!,
     registrationTokens: unbuilt('registration tokens'),
     roles,
     accounts,
