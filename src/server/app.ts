@@ -2,12 +2,12 @@ import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Provider } from 'oidc-provider';
-import { AppError, accounts, admin, enrolment, newEncryptionKey, openDatabase, qr, tandem, totp } from '../index.ts';
-import type { Tandem } from '../index.ts';
+import { accounts, admin, enrolment, newEncryptionKey, openDatabase, qr, tandem, totp } from '../index.ts';
 import { readClients } from './clients-file.ts';
 import { ConfigError } from './config.ts';
 import type { Config } from './config.ts';
 import { startDemo } from './demo.ts';
+import { ensureAdministrator, ensureDemoAccount, type FirstAccount } from './first-run.ts';
 import { listen } from './listener.ts';
 import { readOrMakeSecret } from './secret-file.ts';
 
@@ -21,7 +21,9 @@ const PATH_PROBLEMS = /^(EACCES|EISDIR|ENOENT|ENOTDIR|EPERM|EROFS)$/;
 export interface RunningServer {
   readonly issuer: string;
   /** The relying site, and its account's password when it was made just now. */
-  readonly demo: { readonly url: string; readonly email: string; readonly password: string | undefined } | undefined;
+  readonly demo: ({ readonly url: string } & FirstAccount) | undefined;
+  /** The administrator that a first start in development makes. */
+  readonly administrator: FirstAccount | undefined;
   /** Looks for rotated keys, as happens each minute; true when new ones were taken into use. */
   refreshKeys(): Promise<boolean>;
   close(): Promise<void>;
@@ -130,8 +132,9 @@ export async function startServer(config: Config, { log, demoProgram }: { log: L
     opened.push(async () => clearInterval(timer));
 
     const account = demo && (await ensureDemoAccount(t));
+    const administrator = await ensureAdministrator(t, { make: demo !== undefined, log });
     log.info({ issuer, host: config.host }, 'the provider is ready');
-    return { issuer, demo: demo && account && { url: demo.url, ...account }, refreshKeys, close };
+    return { issuer, demo: demo && account && { url: demo.url, ...account }, administrator, refreshKeys, close };
   } catch (error) {
     await close();
     throw error;
@@ -166,20 +169,6 @@ async function encryptionKeys({ encryptionKeys: given, dataFolder }: Config, log
   const { secret, made } = await readOrMakeSecret(file, newEncryptionKey);
   if (made) log.warn({ file }, 'made an encryption key for development; in production give ENCRYPTION_KEY');
   return [secret];
-}
-
-const DEMO_EMAIL = 'demo@example.com';
-
-/** Makes the demo account on first start; its password is known then, and never again. */
-async function ensureDemoAccount({ accounts: service }: Tandem) {
-  const password = newEncryptionKey().slice(0, 16);
-  try {
-    await service?.register({ email: DEMO_EMAIL, password, name: 'Demo Person' });
-    return { email: DEMO_EMAIL, password };
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'email_taken') return { email: DEMO_EMAIL, password: undefined };
-    throw error;
-  }
 }
 
 /** What a person can mend, in one line; anything else as it is. */

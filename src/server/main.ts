@@ -37,21 +37,25 @@ async function start(): Promise<undefined> {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
 
-  const { issuer, demo } = server;
+  const { issuer, demo, administrator } = server;
   if (demo) {
+    const madeNow = demo.password !== undefined || administrator?.password !== undefined;
+    const before = 'as printed on the first start';
     console.log(drawBox('Tandem', [
       ['Relying site', demo.url],
       ['Phone', `${config.phoneOrigin ?? issuer}/phone`],
       ['Provider', issuer],
       ['Account', `${issuer}/account`],
+      ['Admin', `${issuer}/admin`],
       '',
       ['Demo account', demo.email],
-      ['Password', demo.password ?? 'as printed on the first start'],
-      ...(demo.password ? ['', 'The password is not shown again.'] : []),
+      ['Password', demo.password ?? before],
+      ...(administrator ? ['', ['Administrator', administrator.email] as const, ['Password', administrator.password ?? before] as const] : []),
+      ...(madeNow ? ['', 'The passwords are not shown again.'] : []),
     ]));
   }
   // For a program that started this one.
-  process.send?.({ issuer, demo });
+  process.send?.({ issuer, demo, administrator });
 }
 
 /** What a call asks to be told about, rather than done; undefined where it asks for something else. */

@@ -6,12 +6,13 @@ describe('the first run', function () {
   this.timeout(90_000);
   const folder = temporaryFolder();
 
-  it('starts provider and relying site, and shows the demo account’s password once', async () => {
+  it('starts provider and relying site, and shows the passwords of demo account and administrator once', async () => {
     const env = { DATABASE_URL: folder.url('tandem.sqlite'), PORT: '0', DEMO_PORT: '0' };
     const first = run(['start'], env);
-    const { issuer, demo } = await first.ready();
-    assert.ok(demo?.password);
-    for (const words of [demo.url, `${issuer}/phone`, issuer, demo.email, demo.password, 'not shown again']) assert.ok(first.output().includes(words), words);
+    const { issuer, demo, administrator } = await first.ready();
+    assert.ok(demo?.password && administrator?.password);
+    const shown = [demo.url, `${issuer}/phone`, issuer, demo.email, demo.password, `${issuer}/admin`, administrator.email, administrator.password, 'not shown again'];
+    for (const words of shown) assert.ok(first.output().includes(words), words);
 
     const browser = createHttpBrowser();
     assert.match((await browser.get(demo.url)).text, /Sign in with your phone/);
@@ -31,7 +32,8 @@ describe('the first run', function () {
     const again = await second.ready();
     assert.equal(again.demo?.email, demo.email);
     assert.equal(again.demo?.password, undefined);
-    assert.ok(!second.output().includes(demo.password));
+    assert.deepEqual(again.administrator, { email: administrator.email });
+    for (const password of [demo.password, administrator.password]) assert.ok(!second.output().includes(password));
     second.kill('SIGTERM');
     assert.equal(await second.ended(), 0);
   });

@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export interface Ready {
   readonly issuer: string;
   readonly demo: { readonly url: string; readonly email: string; readonly password?: string } | undefined;
+  readonly administrator: { readonly email: string; readonly password?: string } | undefined;
 }
 
 export interface Program {

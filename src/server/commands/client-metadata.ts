@@ -2,6 +2,11 @@ import type { AdminService, Metadata } from '../../index.ts';
 import { UsageError, type Given, type Option } from '../command-line/command.ts';
 import { level, oneOf, readObject } from '../command-line/read.ts';
 
+interface Where {
+  readonly admin: AdminService;
+  readonly issuer: string;
+}
+
 /** Client metadata as options, for what is asked most; the rest comes by `--metadata`. */
 export const METADATA = {
   name: { value: 'TEXT', about: 'the name that people see' },
@@ -49,9 +54,10 @@ const BY_BROWSER = ['authorization_code', 'implicit'];
 /**
  * Reads metadata of options and file.
  *
+ * @param before the client that it changes: what `--scope` does not name of its grants stays
  * @throws UsageError naming what cannot be read
  */
-export async function metadataOf(given: Given<typeof METADATA>, { admin, issuer }: { admin: AdminService; issuer: string }): Promise<Record<string, unknown>> {
+export async function metadataOf(given: Given<typeof METADATA>, { admin, issuer }: Where, before?: string): Promise<Record<string, unknown>> {
   const metadata: Record<string, unknown> = given.metadata === undefined ? {} : await readObject(given.metadata);
   for (const [option, member] of Object.entries(SINGLE)) set(metadata, member, given[option as keyof typeof SINGLE]);
   for (const [option, member] of Object.entries(MANY)) set(metadata, member, given[option as keyof typeof MANY]);
@@ -59,7 +65,7 @@ export async function metadataOf(given: Given<typeof METADATA>, { admin, issuer 
   set(metadata, 'tandem_confirm', oneOf('--confirm', ['auto', 'always'], given.confirm));
   set(metadata, 'tandem_consent', oneOf('--consent', ['ask', 'implicit'], given.consent));
   if (given.introspects) metadata['tandem_introspects'] = await Promise.all(given.introspects.map((name) => identifierOf(name, { admin, issuer })));
-  await addScopes(metadata, given.scope ?? [], { admin, issuer });
+  await addScopes(metadata, given.scope ?? [], { admin, issuer }, before);
   return metadata;
 }
 
@@ -74,15 +80,18 @@ function set(metadata: Record<string, unknown>, member: string, value: unknown):
   if (value !== undefined) metadata[member] = value;
 }
 
-async function addScopes(metadata: Record<string, unknown>, given: readonly string[], where: { admin: AdminService; issuer: string }): Promise<void> {
+async function addScopes(metadata: Record<string, unknown>, given: readonly string[], where: Where, before: string | undefined): Promise<void> {
   const own = given.filter((each) => !each.includes('='));
   if (own.length > 0) metadata['scope'] = own.join(' ');
   const granted = await grantsOf(given.filter((each) => each.includes('=')), where);
-  if (Object.keys(granted).length > 0) metadata['tandem_resources'] = { ...(metadata['tandem_resources'] as object | undefined), ...granted };
+  if (Object.keys(granted).length === 0) return;
+  const others = metadata['tandem_resources'] ?? (before === undefined ? undefined : (await where.admin.clients.get(before)).metadata['tandem_resources']);
+  const all = { ...(others as Record<string, readonly string[]> | undefined), ...granted };
+  metadata['tandem_resources'] = Object.fromEntries(Object.entries(all).filter(([, scopes]) => scopes.length > 0));
 }
 
 /** Scopes by resource indicator, of `RESOURCE=a,b`. */
-export async function grantsOf(given: readonly string[], where: { admin: AdminService; issuer: string }): Promise<Record<string, string[]>> {
+export async function grantsOf(given: readonly string[], where: Where): Promise<Record<string, string[]>> {
   const granted: Record<string, string[]> = {};
   for (const each of given) {
     const split = each.lastIndexOf('=');
@@ -94,7 +103,7 @@ export async function grantsOf(given: readonly string[], where: { admin: AdminSe
 }
 
 /** The resource indicator of what an operator calls a resource server: that itself, its id, or `api` for the provider's own. */
-export async function identifierOf(name: string, { admin, issuer }: { admin: AdminService; issuer: string }): Promise<string> {
+export async function identifierOf(name: string, { admin, issuer }: Where): Promise<string> {
   if (name === '') throw new UsageError('--scope must name a resource server before =, such as https://api.example.com=read');
   if (name === 'api') return `${issuer}/api`;
   return URL.canParse(name) ? name : (await admin.resources.get(name)).identifier;

@@ -1,8 +1,8 @@
-import type { AdminService, NewSecret, RegisteredClient } from '../../index.ts';
+import type { ClientSecret, NewSecret, RegisteredClient } from '../../index.ts';
 import { UsageError, command, type Command } from '../command-line/command.ts';
 import { PAGE, more, pages } from '../command-line/pages.ts';
 import { seconds } from '../command-line/read.ts';
-import { count, fields, instant, iso, table } from '../command-line/text.ts';
+import { fields, instant, iso, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 import { METADATA, metadataOf, withoutBrowser } from './client-metadata.ts';
 import { privateKeyText } from './client-keys.ts';
@@ -62,10 +62,9 @@ export const clients: readonly Command[] = [
     operands: ['<client>'],
     options: { ...METADATA, unset: { value: 'MEMBER', many: true, about: 'metadata to be taken away, such as logo_uri' } },
     run: ({ operands: [id], given, json }) => withRegistry(json, async (registry) => {
-      const changes = await metadataOf(given, registry);
+      const changes = await metadataOf(given, registry, id);
       for (const member of given.unset ?? []) changes[member] = null;
       if (Object.keys(changes).length === 0) throw new UsageError('nothing to change: give an option such as --name, or --metadata FILE');
-      if (given.scope?.some((each) => each.includes('='))) changes['tandem_resources'] = await changedGrants(registry.admin, id!, changes['tandem_resources']);
       return answerWith(await registry.admin.clients.update(id!, changes, registry.actor));
     }),
   }),
@@ -102,13 +101,6 @@ export const clients: readonly Command[] = [
   }),
 ];
 
-/** Grants with those changed that were named; a resource server without scopes is taken away. */
-async function changedGrants(admin: AdminService, clientId: string, changes: unknown): Promise<Record<string, unknown>> {
-  const { metadata } = await admin.clients.get(clientId);
-  const all = { ...(metadata['tandem_resources'] as object | undefined), ...(changes as Record<string, readonly string[]>) };
-  return Object.fromEntries(Object.entries(all).filter(([, scopes]) => scopes.length > 0));
-}
-
 function nameOf({ clientId, metadata }: RegisteredClient): string {
   return typeof metadata['client_name'] === 'string' ? metadata['client_name'] : clientId;
 }
@@ -118,17 +110,19 @@ function grantTypesOf({ metadata }: RegisteredClient): readonly string[] {
   return Array.isArray(types) ? types.map((type) => String(type).split(':').at(-1)!) : ['authorization_code'];
 }
 
+const describeSecret = ({ id, createdAt, expiresAt }: ClientSecret) => ({ id, created_at: iso(createdAt), expires_at: iso(expiresAt) ?? null });
+
 function describeNewSecret({ id, value, expiresAt }: NewSecret) {
-  return { id, client_secret: value, ...(expiresAt !== undefined && { expires_at: iso(expiresAt) }) };
+  return { id, client_secret: value, expires_at: iso(expiresAt) ?? null };
 }
 
-/** A client as JSON, like the admin API's. */
+/** A client as JSON, as the admin API has it. */
 function describeClient({ clientId, metadata, origin, secrets, keys, createdAt, updatedAt }: RegisteredClient) {
   return {
+    ...metadata,
     client_id: clientId,
     origin,
-    metadata,
-    secrets: secrets.map((secret) => ({ id: secret.id, created_at: iso(secret.createdAt), ...(secret.expiresAt !== undefined && { expires_at: iso(secret.expiresAt) }) })),
+    secrets: secrets.map(describeSecret),
     keys: keys.map((key) => ({ kid: key.kid, algorithm: key.algorithm, generated: key.generated, created_at: iso(key.createdAt) })),
     created_at: iso(createdAt),
     updated_at: iso(updatedAt),
@@ -142,7 +136,6 @@ function answerWith(client: RegisteredClient) {
     fields([['client_id', clientId], ['registered by', origin === 'registration' ? 'itself' : 'an administrator'], ['registered', instant(createdAt)], ['changed', instant(updatedAt)], ...members]),
     ...secrets.map(({ id, createdAt: made, expiresAt }) => `secret ${id}  made ${instant(made)}${expiresAt === undefined ? '' : `  ends ${instant(expiresAt)}`}`),
     ...keys.map(({ kid, algorithm, generated, createdAt: made }) => `key ${kid}  ${algorithm}  ${generated ? 'made here' : 'uploaded'} ${instant(made)}`),
-    ...(secrets.length + keys.length === 0 ? [count(0, 'secret') + ', no keys'] : []),
   ].join('\n');
   return { json: describeClient(client), text };
 }
