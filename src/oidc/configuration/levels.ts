@@ -1,5 +1,5 @@
 import type { Client } from 'oidc-provider';
-import { grantableScopes, type Resource, type ResourceServers } from './resources.ts';
+import { grantableScopes, levelOf, type ResourceServers } from './resources.ts';
 
 /** How strong a sign-in must be: 1 for any, 2 for two factors. */
 export type Level = 1 | 2;
@@ -30,5 +30,3 @@ export async function demandedLevel({ site, resources }: Levels, client: Client,
 export function resourcesAsked(params: Readonly<Record<string, unknown>>): string[] {
   return [params['resource'] ?? []].flat().filter((each): each is string => typeof each === 'string');
 }
-
-const levelOf = (scope: Resource['scopes'][string] | undefined): Level => (typeof scope === 'object' && scope.level === 2 ? 2 : 1);

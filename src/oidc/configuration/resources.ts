@@ -1,4 +1,6 @@
 import { errors, type Client, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import { ACR, satisfies } from '../acr.ts';
+import { grantedBy } from './token-claims.ts';
 
 /** Plain words by language (BCP 47), such as `{ en: 'Read your notes', de: 'Ihre Notizen lesen' }`. */
 export type ScopeWords = Readonly<Record<string, string>>;
@@ -55,11 +57,28 @@ export function fixedResources(resources: Resources): ResourceServers {
   };
 }
 
+/** Seconds that an access token lasts where nobody said otherwise: nothing can take a JWT back. */
+export const usualTtl = (format: 'opaque' | 'jwt'): number => (format === 'jwt' ? 300 : 3600);
+
 /** What a client may ask of each resource server: its metadata `tandem_resources`, default nothing. */
 export function grantableScopes(client: Client, indicator: string, resource: Resource): string[] {
   const allowed = (client.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
   if (!Array.isArray(allowed)) return [];
   return allowed.filter((scope): scope is string => typeof scope === 'string' && Object.hasOwn(resource.scopes, scope));
+}
+
+/** 2 where a scope is given only to people who signed in with two factors. */
+export const levelOf = (scope: string | ScopeOptions | undefined): 1 | 2 => (typeof scope === 'object' && scope.level === 2 ? 2 : 1);
+
+/**
+ * The scopes that the sign-in behind a token request is strong enough for. The authorization request asks for a stronger one by itself; what was
+ * granted before a scope's level was raised is given no more, by refresh either.
+ */
+function withinLevel(ctx: KoaContextWithOIDC, resource: Resource, scopes: readonly string[]): readonly string[] {
+  const source = ctx.oidc.route === 'token' ? grantedBy(ctx) : undefined;
+  // A token may carry a weaker class than that of its sign-in, where its client asked for that.
+  if (!source || satisfies(source.acr, ACR.two) || source.amr?.includes('mfa')) return scopes;
+  return scopes.filter((scope) => levelOf(resource.scopes[scope]) === 1);
 }
 
 const asked = (ctx: KoaContextWithOIDC) => [...ctx.oidc.requestParamScopes];
@@ -77,10 +96,10 @@ export function resourceIndicators(resources: ResourceServers, staticScopes: Rea
       if (isClientCredentials(ctx)) refuse(asked(ctx).filter((scope) => !scopes.includes(scope)));
       const format = resource?.format ?? 'opaque';
       return {
-        scope: scopes.join(' '),
+        scope: withinLevel(ctx, resource!, scopes).join(' '),
         audience: resource?.audience ?? indicator,
         accessTokenFormat: format,
-        accessTokenTTL: resource?.ttl ?? (format === 'jwt' ? 300 : 3600),
+        accessTokenTTL: resource?.ttl ?? usualTtl(format),
         ...(format === 'jwt' && resource?.algorithm && { jwt: { sign: { alg: resource.algorithm } } }),
       };
     },

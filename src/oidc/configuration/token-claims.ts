@@ -47,12 +47,17 @@ export function createTokenClaims(log: Log, host?: ExtraTokenClaims): ExtraToken
 
 const isOfPerson = (token: AccessToken | ClientCredentials): token is AccessToken => token.kind === 'AccessToken';
 
+/** What a token request is answered by; none of a client for itself. */
+export function grantedBy({ oidc }: KoaContextWithOIDC): Authentication | undefined {
+  const entities = oidc.entities as Readonly<Record<string, Authentication | undefined>>;
+  return GRANTED_BY.map((name) => entities[name]).find((entity) => entity !== undefined);
+}
+
 /** As the ID token of the same answer has it; a host's program may also make tokens outside of every request. */
 function authenticationOf(ctx: KoaContextWithOIDC | undefined): Authentication | undefined {
   const oidc = ctx?.oidc;
   if (!oidc) return undefined;
-  const entities = oidc.entities as Readonly<Record<string, Authentication | undefined>>;
-  const source = GRANTED_BY.map((name) => entities[name]).find((entity) => entity !== undefined);
+  const source = grantedBy(ctx);
   // A response type with a token comes straight from the session.
   return source ?? (oidc.session && { acr: oidc.acr, amr: oidc.amr, authTime: oidc.session.authTime() });
 }
