@@ -1,4 +1,6 @@
 import { createAdmin } from '../admin/admin.ts';
+import { adminOperations } from '../admin/api/operations.ts';
+import { adminPages } from '../admin/pages/pages.ts';
 import type { AdminService } from '../admin/types.ts';
 import type { AuditService } from '../audit/audit.ts';
 import type { KeysService } from '../keys/service.ts';
@@ -26,7 +28,7 @@ export function addAdmin(
 ): AdminService | undefined {
   const { context, features, late, accounts, roles } = frame;
   if (!features.admin) return undefined;
-  return createAdmin(context, {
+  const admin = createAdmin(context, {
     clients: frame.clients!,
     resources: frame.registry!,
     registrationTokens: unbuilt('registration tokens'),
@@ -36,9 +38,12 @@ export function addAdmin(
     devices: () => late.devices,
     authenticators: () => late.authenticators,
     resetSecondFactor: reset,
-    managed: undefined,
+    managed: frame.managed,
     keys,
     audit,
   });
+  adminOperations(frame.api, admin, { registration: features.admin.options.registration !== false, managedAccounts: frame.managed !== undefined });
+  adminPages(frame.router, { issuer: context.issuer, admin, gate: frame.oidc.gate, secondFactors: frame.secondFactors, views: frame.http.views, home: frame.home });
+  return admin;
 }
 

@@ -57,6 +57,3 @@ export const ticked = (values: FormValues, name: string, options: readonly strin
 
 /** The values of a field of kind `area`, one a line. */
 export const linesOf = (text: string | undefined): string[] => (text ?? '').split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
-
-/** Fields as they stand in a body: what a page has not is refused. */
-export const isTick = (value: string): boolean => value === 'on';
