@@ -15,8 +15,9 @@ import { recovery } from './013_recovery.ts';
 import { twoCall } from './014_two_call.ts';
 import { resources } from './015_resources.ts';
 import { clients } from './016_clients.ts';
+import { registration } from './017_registration.ts';
 import { managedAccounts } from './018_managed_accounts.ts';
 import { roles } from './019_roles.ts';
 
 /** Every migration, in the order of its name. Each room adds its own. */
-export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns, browserTrust, notices, totp, recovery, twoCall, resources, clients, managedAccounts, roles];
+export const migrations: readonly Migration[] = [oidc, keys, accounts, devices, qr, limits, subjects, audit, signIns, browserTrust, notices, totp, recovery, twoCall, resources, clients, registration, managedAccounts, roles];

@@ -1,0 +1,106 @@
+import { errors, type ClientMetadata } from 'oidc-provider';
+import { z } from 'zod';
+import { METADATA } from '../clients/schema.ts';
+import { AppError } from '../errors.ts';
+import type { RegistrationPolicy } from './types.ts';
+
+/** A host name, or `*.` and the one that it is below. */
+const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+/** RFC 6749 §3.3 */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
+
+const names = z.array(z.string().min(1).max(100)).min(1, 'names one at least, or is left out').max(50);
+const { tandem_attributes, tandem_confirm, tandem_level, tandem_resources, tandem_sector } = METADATA;
+
+const policySchema = z.strictObject({
+  grantTypes: names.optional(),
+  authMethods: names.optional(),
+  redirectHosts: z.array(z.string().max(255).transform(hostName).refine((host) => HOST.test(host), 'is a host such as shop.example, or *.shop.example')).min(1).max(50).optional(),
+  scopes: z.array(z.string().regex(SCOPE, 'is the name of a scope')).max(50).optional(),
+  metadata: z
+    .strictObject({
+      tandem_attributes: tandem_attributes.optional(),
+      tandem_confirm: tandem_confirm.optional(),
+      tandem_level: tandem_level.optional(),
+      tandem_resources: tandem_resources.optional(),
+      tandem_sector: tandem_sector.optional(),
+    })
+    .optional(),
+});
+
+/** As a URL spells it: in lower case, and in ASCII (RFC 5890). */
+function hostName(host: string): string {
+  const [below, name] = host.startsWith('*.') ? ['*.', host.slice(2)] : ['', host];
+  return /^[^\s/?#@:\\]+$/.test(name) && URL.canParse(`https://${name}`) ? below + new URL(`https://${name}`).hostname : host;
+}
+
+/** @throws AppError `invalid_request` with `field` */
+export function readPolicy(input: unknown): RegistrationPolicy {
+  const result = policySchema.safeParse(input);
+  if (result.success) return JSON.parse(JSON.stringify(result.data)) as RegistrationPolicy;
+  const { path, message } = result.error.issues[0]!;
+  const field = ['policy', ...path].join('.');
+  throw new AppError('invalid_request', `${field}: ${message}`, { extra: { field }, cause: result.error });
+}
+
+/** Where browsers are sent, by the will of the client. */
+const REDIRECTS = ['redirect_uris', 'post_logout_redirect_uris', 'initiate_login_uri'] as const;
+
+/**
+ * Holds what a client asks for against a policy, and says for it what it leaves to the provider, so that no default is more than the policy allows.
+ *
+ * @param metadata what it asks for; changed
+ * @param present what it has already, and may keep: an administrator may have given it more
+ * @throws InvalidClientMetadata (RFC 7591 §3.2.2) naming the member
+ */
+export function enforcePolicy(policy: RegistrationPolicy, metadata: ClientMetadata, present: ClientMetadata | undefined): void {
+  checkShape(metadata);
+  if (policy.grantTypes) {
+    metadata.grant_types ??= ['authorization_code'];
+    allow('grant_types', metadata.grant_types, policy.grantTypes, present?.grant_types);
+  }
+  if (policy.authMethods) {
+    metadata.token_endpoint_auth_method ??= 'client_secret_basic';
+    allow('token_endpoint_auth_method', [metadata.token_endpoint_auth_method], policy.authMethods, [present?.token_endpoint_auth_method]);
+  }
+  if (policy.scopes) limitScopes(policy.scopes, metadata, present);
+  if (policy.redirectHosts) {
+    for (const member of REDIRECTS) {
+      const kept = [present?.[member] ?? []].flat();
+      const strange = [metadata[member] ?? []].flat().find((uri) => !kept.includes(uri) && !isAtHost(uri, policy.redirectHosts!));
+      if (strange !== undefined) throw refused(member, `may be at ${policy.redirectHosts.join(', ')} alone`);
+    }
+  }
+}
+
+/** What the library does not look at closely: names that people see, and sizes. */
+function checkShape(metadata: ClientMetadata): void {
+  for (const [name, schema] of Object.entries(METADATA)) {
+    const value = metadata[name];
+    const result = value === undefined || value === null ? undefined : schema.safeParse(value);
+    if (result?.success === false) throw new errors.InvalidClientMetadata(`${name}: ${result.error.issues[0]!.message}`);
+  }
+}
+
+/** A client without scopes of its own may ask for all that there are: so it gets those of the policy. */
+function limitScopes(allowed: readonly string[], metadata: ClientMetadata, present: ClientMetadata | undefined): void {
+  const asked = metadata.scope?.split(' ').filter(Boolean);
+  if (asked?.length) return allow('scope', asked, allowed, present?.scope?.split(' '));
+  const ofPeople = (metadata.grant_types ?? ['authorization_code']).some((grant) => grant !== 'client_credentials');
+  if (ofPeople && allowed.length === 0) throw refused('scope', 'may name none, and without one nobody can sign in');
+  if (allowed.length > 0) metadata.scope = allowed.join(' ');
+}
+
+function allow(member: string, asked: readonly string[], allowed: readonly string[], kept: readonly (string | undefined)[] = []): void {
+  const strange = asked.find((each) => !allowed.includes(each) && !kept.includes(each));
+  if (strange !== undefined) throw refused(member, `may be ${allowed.join(', ') || 'none'}, and not ${strange}`);
+}
+
+function isAtHost(uri: string, hosts: readonly string[]): boolean {
+  if (!URL.canParse(uri)) return false;
+  const { protocol, hostname } = new URL(uri);
+  if (protocol !== 'https:' && protocol !== 'http:') return false;
+  return hosts.some((host) => (host.startsWith('*.') ? hostname.endsWith(host.slice(1)) && hostname.length > host.length - 1 : hostname === host));
+}
+
+const refused = (member: string, rule: string) => new errors.InvalidClientMetadata(`${member} ${rule}: so says the policy of the registration`);
