@@ -1,4 +1,5 @@
 import { emailKey } from '../accounts/email.ts';
+import type { EnrolmentApi } from '../devices/api/service.ts';
 import { createDevices } from '../devices/devices.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import { sectorOf } from '../oidc/subjects/subjects.ts';
@@ -7,6 +8,7 @@ import { createPhoneApp } from '../phone/routes.ts';
 import { createQr } from '../qr/qr.ts';
 import { createRecovery } from '../recovery/recovery.ts';
 import { createTotp } from '../totp/totp.ts';
+import { twoCallOperations } from '../totp/two-call/operations.ts';
 import { createTwoCall, type TwoCall } from '../totp/two-call/two-call.ts';
 import { directoryFor, type FirstCodes, type Frame } from './frame.ts';
 
@@ -47,9 +49,9 @@ export function addRecovery({ context, features, home, http, router, oidc, facto
   };
 }
 
-/** Phones: their enrolment, the app that runs on them, and the sign-ins that they approve. */
-export function addQr(frame: Frame, recovery: FirstCodes | undefined): void {
-  const { context, options, features, http, router, oidc, factors, changes, secondFactors, late, accounts, roles, methods, items, sweepers, closers } = frame;
+/** Phones: their enrolment, the app that runs on them, and the sign-ins that they approve. Returns what clients may do about phones, where they may. */
+export function addQr(frame: Frame, recovery: FirstCodes | undefined): EnrolmentApi | undefined {
+  const { context, options, features, http, router, oidc, factors, changes, secondFactors, late, accounts, roles, methods, items, sweepers, closers, managed } = frame;
   const { accounts: _host, ...qrOptions } = features.qr!.options;
   const { origin } = options.phone ?? {};
   const name = options.theme?.name;
@@ -66,6 +68,7 @@ export function addQr(frame: Frame, recovery: FirstCodes | undefined): void {
   items.push(phones.item);
   sweepers.push(() => devices.sweep(), () => qr.sweep());
   closers.push(() => qr.close());
+  return managed && phones.enrolmentApi({ managed, isAdmin: roles.isAdmin });
 }
 
 /** Authenticator apps; their panel stands first on the pages that it is on. */
@@ -94,10 +97,10 @@ export function addTotp(frame: Frame, recovery: FirstCodes | undefined): void {
 }
 
 /** The 2FA API of two calls, for which Tandem must know passwords and codes alike. */
-export function addTwoCall({ context, features, home, router, oidc, protect, factors, late, accounts, sweepers }: Frame): TwoCall | undefined {
+export function addTwoCall({ context, features, home, api, router, oidc, protect, factors, late, accounts, sweepers }: Frame): TwoCall | undefined {
   const { authenticators } = late;
   if (!accounts || !authenticators || !features.totp) return undefined;
-  const api = createTwoCall(context, {
+  const twoCall = createTwoCall(context, {
     ...features.totp.options,
     accounts,
     authenticators,
@@ -108,7 +111,8 @@ export function addTwoCall({ context, features, home, router, oidc, protect, fac
     subjectOf: (accountId, client) => oidc.subjects!.of(client ? sectorOf(client) : 'two-call', accountId),
     home,
   });
-  api.routes(router);
-  sweepers.push(() => api.sweep());
-  return api;
+  twoCall.routes(router);
+  for (const each of twoCallOperations({ open: features.totp.options.insecureUnauthenticatedTwoCallApi ?? false })) api.describe(each);
+  sweepers.push(() => twoCall.sweep());
+  return twoCall;
 }

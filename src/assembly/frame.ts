@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { AccountsService } from '../accounts/accounts.ts';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Roles } from '../admin/roles/roles.ts';
+import type { ManagedAccounts } from '../clients/managed-accounts/managed-accounts.ts';
 import type { ClientRegistry } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
@@ -70,6 +71,8 @@ export interface Frame {
   /** The clients in the database, where their registry is on. */
   readonly clients: ClientRegistry | undefined;
   readonly accounts: AccountsService | undefined;
+  /** The accounts that clients look after, where the enrolment API is on. */
+  readonly managed: ManagedAccounts | undefined;
   /** Who may administer. */
   readonly roles: Roles;
   readonly factors: Factors;

@@ -1,4 +1,6 @@
+import { ACCOUNT_SCOPES } from '../accounts/api/scopes.ts';
 import { ADMIN_SCOPES } from '../admin/api/scopes.ts';
+import { ENROLMENT_SCOPES } from '../devices/api/scopes.ts';
 import type { Resources, ScopeWords } from '../oidc/configuration/resources.ts';
 import { apiOf, TWO_CALL_SCOPES } from '../totp/two-call/resource.ts';
 import type { Features } from './frame.ts';
@@ -8,6 +10,8 @@ import type { TandemOptions } from './options.ts';
 function scopesOf(features: Features): Readonly<Record<string, ScopeWords>> {
   return {
     ...(features.accounts && features.totp && TWO_CALL_SCOPES),
+    ...(features.enrolment && features.accounts && ACCOUNT_SCOPES),
+    ...(features.enrolment && features.qr && ENROLMENT_SCOPES),
     ...(features.admin && ADMIN_SCOPES),
   };
 }

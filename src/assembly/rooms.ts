@@ -17,8 +17,9 @@ import { createAdapter } from '../oidc/adapter.ts';
 import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
 import { addAdmin } from './admin-rooms.ts';
-import { createOwnApi } from './api.ts';
+import { addDocument, createOwnApi } from './api.ts';
 import { clientsOf } from './client-rooms.ts';
+import { addEnrolment, managedAccountsOf } from './enrolment-rooms.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
 import type { TandemOptions } from './options.ts';
@@ -47,11 +48,14 @@ export function createRooms(context: Context, options: TandemOptions) {
   if (frame.clients) clientRoutes(router, frame.clients);
   const directory = features.qr?.options.accounts ?? features.totp?.options.accounts ?? frame.accounts;
   const recovery = (features.qr || features.totp) && directory && addRecovery(frame, directory);
-  if (features.qr) addQr(frame, recovery);
+  const phones = features.qr && addQr(frame, recovery);
+  addEnrolment(frame, phones);
   if (features.totp) addTotp(frame, recovery);
   const twoCall = addTwoCall(frame);
   recovery?.finish();
   const admin = addAdmin(frame, { audit, keys: keys.service, directory, reset: recovery?.reset });
+
+  addDocument(frame);
 
   // Last to sweep, as a mail server may take its time, and first to close, while there is a database.
   const notices = createNotices(context, { options: options.notices, accounts: directory, views: http.views, home: frame.home });
@@ -114,6 +118,7 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
     pages: oidc.routes(router, methods),
     protect,
     api: createOwnApi(context, { router, protect, tokens: oidc.tokens, roles }),
+    managed: managedAccountsOf(context, { features, tokens: oidc.tokens }),
     factors,
     changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),
     items: [],

@@ -11,6 +11,7 @@ import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { SignInGate } from '../oidc/sign-in/sign-in.ts';
 import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import './events.ts';
+import { createEnrolmentApi, type EnrolmentApi, type EnrolmentApiRooms } from './api/service.ts';
 import { createDeviceStore } from './device-store.ts';
 import type { Device } from './device-store.ts';
 import { createEnrolmentStore } from './enrolment-store.ts';
@@ -153,6 +154,8 @@ export function createDevices(context: Context, { accounts, factors, changes, us
   return {
     service,
     item,
+    /** What clients do about the phones of accounts that they look after; without it, they do nothing. */
+    enrolmentApi: (rooms: EnrolmentApiRooms): EnrolmentApi => createEnrolmentApi(context, { ...rooms, enrolments, factors }),
     routes(router: Router): void {
       // The link travels in the fragment, which no server's log keeps.
       const appUrl = (link: string) => `${phoneOrigin ?? issuer}/phone#${encodeURIComponent(link)}`;

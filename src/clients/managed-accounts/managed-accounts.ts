@@ -45,6 +45,8 @@ export interface ManagedAccounts {
 }
 
 const MAX_LIMIT = 200;
+/** What can be a subject (OpenID Connect Core §2). */
+const SUBJECT = /^[\x21-\x7e]{1,255}$/;
 /** Events after which a client is none. */
 const ENDING: ReadonlySet<string> = new Set(['client.deleted', 'client.self_deleted']);
 
@@ -95,7 +97,7 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
     manages: (clientId, accountId, tx) => store.has(clientId, accountId, tx),
 
     async find(clientId, subject) {
-      const accountId = await naming.accountOf(clientId, subject);
+      const accountId = SUBJECT.test(subject) ? await naming.accountOf(clientId, subject) : undefined;
       return accountId !== undefined && (await store.has(clientId, accountId)) ? accountId : undefined;
     },
   };

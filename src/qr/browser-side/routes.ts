@@ -9,13 +9,13 @@ import type { Browsers } from '../../lib/http/browser.ts';
 import { route, type RouteContext } from '../../lib/http/route.ts';
 import { openStream } from '../../lib/http/sse.ts';
 import { describeBrowser } from '../../lib/http/user-agent.ts';
+import { createPolls } from '../../lib/polls.ts';
 import { Html } from '../../lib/views/html.ts';
 import type { Views } from '../../lib/views/views.ts';
 import type { InteractionDetails, Interactions } from '../../oidc/sign-in/interactions.ts';
 import type { Page } from './browser-side.ts';
 import type { QrOptions } from '../transaction/core.ts';
 import { frameNumber } from '../transaction/frames.ts';
-import { createPolls, POLL_SECONDS } from './polls.ts';
 import type { Facts } from '../phone-side/request.ts';
 import type { QrService } from '../service.ts';
 import { endingOf } from '../transaction/states.ts';
@@ -24,6 +24,8 @@ import type { WaitingPages } from './waiting.ts';
 
 /** How often the page without scripts reloads itself, in seconds; a frame is valid for twice as long. */
 const REFRESH_SECONDS = 5;
+/** How often a page without an event stream may ask, in seconds. */
+const POLL_SECONDS = 5;
 const typedCode = z.strictObject({ code: z.string().max(20) });
 
 /** Registers what the sign-in page does; all of it below the path on which the interaction cookie is sent. */
@@ -39,7 +41,7 @@ export function browserRoutes(
     locate: QrOptions['locate'];
   },
 ): void {
-  const polls = createPolls(clock);
+  const polls = createPolls(clock, POLL_SECONDS);
   const base = '/interaction/:uid/qr';
 
   /** The page of a request; a browser without cookie has none. */
