@@ -19,7 +19,7 @@ export const METADATA = {
   'logo-uri': { value: 'URL', about: 'its logo' },
   'client-uri': { value: 'URL', about: 'its home page' },
   'id-token-alg': { value: 'ALG', about: 'what signs its ID tokens: RS256 (the default), ES256, …' },
-  scope: { value: 'RESOURCE=SCOPES', many: true, about: 'scopes of a resource server, separated by commas: https://api.example.com=read,write. `api` stands for the provider’s own. Without = a scope of the provider, such as offline_access. RESOURCE= takes its scopes away' },
+  scope: { value: 'RESOURCE=SCOPES', many: true, about: 'scopes of a resource server, separated by commas: https://api.example.com=read,write. `api` stands for the provider’s own, admin:* for its scopes that begin so. Without = a scope of the provider, such as offline_access. RESOURCE= takes its scopes away' },
   introspects: { value: 'RESOURCE', many: true, about: 'the resource server that it is, whose tokens it may introspect' },
   sector: { value: 'GROUP', about: 'the group of clients that see one subject for an account' },
   level: { value: '1|2', about: 'the level at which its people sign in; 2 for two factors' },
@@ -97,9 +97,21 @@ export async function grantsOf(given: readonly string[], where: Where): Promise<
     const split = each.lastIndexOf('=');
     const identifier = await identifierOf(each.slice(0, split), where);
     const scopes = each.slice(split + 1).split(',').map((scope) => scope.trim()).filter((scope) => scope !== '');
-    granted[identifier] = [...(granted[identifier] ?? []), ...scopes];
+    const all = scopes.some((scope) => scope.endsWith('*')) ? await expand(scopes, identifier, where.admin) : scopes;
+    granted[identifier] = [...new Set([...(granted[identifier] ?? []), ...all])];
   }
   return granted;
+}
+
+/** `admin:*` stands for the scopes that begin so today; those that come later are not granted by it. */
+async function expand(scopes: readonly string[], identifier: string, admin: AdminService): Promise<string[]> {
+  const names = (await admin.resources.get(identifier)).scopes.map(({ name }) => name);
+  return scopes.flatMap((scope) => {
+    if (!scope.endsWith('*')) return [scope];
+    const found = names.filter((name) => name.startsWith(scope.slice(0, -1)));
+    if (found.length === 0) throw new UsageError(`${identifier} has no scope that begins with ${JSON.stringify(scope.slice(0, -1))}`);
+    return found;
+  });
 }
 
 /** The resource indicator of what an operator calls a resource server: that itself, its id, or `api` for the provider's own. */
