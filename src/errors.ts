@@ -39,6 +39,11 @@ const STATUS = {
 /** A stable, machine-readable name for what went wrong. */
 export type ErrorCode = keyof typeof STATUS;
 
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code];
+}
+
 /** What an {@link AppError} may carry beside its code. */
 export interface ErrorDetails {
   /** Seconds after which the caller may try again; sent as `Retry-After`. */
@@ -70,6 +75,6 @@ export class AppError extends Error {
 
   /** The HTTP status of this error's code. */
   get status(): number {
-    return STATUS[this.code];
+    return statusOf(this.code);
   }
 }

@@ -9,6 +9,7 @@ import type { Http } from '../lib/http/http.ts';
 import { createAccessTokens, type AccessTokens, type Configured } from './access-tokens.ts';
 import { mergeConfiguration } from './configuration/configuration.ts';
 import type { Level } from './configuration/levels.ts';
+import type { RegistrationParts } from './configuration/registration.ts';
 import type { Resources, ResourceServers, SigningAlgorithm } from './configuration/resources.ts';
 import { assertSignable, signingAlgorithms } from './configuration/signing.ts';
 import { createGrantLoader } from './grants.ts';
@@ -29,6 +30,8 @@ export interface OidcOptions {
   readonly adapter: AdapterConstructor | AdapterFactory;
   /** The clients in the database, where their registry is on. */
   readonly clients?: ClientRegistry | undefined;
+  /** Clients that register themselves, where they may. */
+  readonly registration?: RegistrationParts | undefined;
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };
   /** Tandem's own accounts, where they are on. */
   readonly findAccount: FindAccount | undefined;
@@ -41,7 +44,7 @@ export interface OidcOptions {
 }
 
 /** Creates the room around the provider: its configuration, its pages, and what other rooms need of it. */
-export function createOidc(context: Context, { http, resources, fixed, adapter, clients, keys, findAccount, devices, secondFactors, level, home }: OidcOptions) {
+export function createOidc(context: Context, { http, resources, fixed, adapter, clients, registration, keys, findAccount, devices, secondFactors, level, home }: OidcOptions) {
   const { issuer, keyRing, log, events } = context;
   const subjects = findAccount && createSubjects(context);
   const ledger = createLedger(context, { devices, findAccount });
@@ -68,7 +71,10 @@ export function createOidc(context: Context, { http, resources, fixed, adapter, 
     subjects,
     tokens: late(() => attached.tokens),
     /** The URL of an endpoint of the attached provider, such as `token`, wherever its host has put it. */
-    endpoint: (name: string) => issuer + late(() => attached.provider).pathFor(name, { mountPath: '' }),
+    endpoint(name: string): string {
+      if (!attached.provider) throw new Error(NOT_ATTACHED);
+      return issuer + attached.provider.pathFor(name, { mountPath: '' });
+    },
 
     /** What it signs JWT access tokens with; the first where a resource server does not say. */
     algorithms: (): readonly SigningAlgorithm[] => signingAlgorithms(configured),
@@ -84,6 +90,7 @@ export function createOidc(context: Context, { http, resources, fixed, adapter, 
           secondFactors,
           adapter,
           clients,
+          registration,
           keys,
           loadExistingGrant: createGrantLoader(ledger),
           dpopNonceSecret: Buffer.from(keyRing.derive('dpop nonces')[0]),
@@ -159,12 +166,14 @@ function mend(provider: Provider): Middleware {
 
 const BARE_PAGE = '<!DOCTYPE html>\n<html>\n<head>';
 
+const NOT_ATTACHED = 'attach a provider first: provider.use(t.attach(provider))';
+
 /** Stands for something that exists once a provider is attached. */
 function late<T extends object>(get: () => T | undefined): T {
   return new Proxy({} as T, {
     get(_, name) {
       const found = get();
-      if (!found) throw new Error('attach a provider first: provider.use(t.attach(provider))');
+      if (!found) throw new Error(NOT_ATTACHED);
       return found[name as keyof T];
     },
   });

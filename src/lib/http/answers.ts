@@ -2,13 +2,13 @@ import type { Context as KoaContext, Middleware } from 'koa';
 import { AppError, type ErrorCode } from '../../errors.ts';
 import { uuid } from '../crypto.ts';
 import { apiHeaders, pageHeaders } from './headers.ts';
+import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { servicesOf } from './services.ts';
 
-/** How an error is told: as a page for people, or as JSON for programs. */
-export type ErrorShape = 'page' | 'json';
+/** How an error is told: as a page for people, as JSON for programs, or to callers of our API as problem details. */
+export type ErrorShape = 'page' | 'json' | 'problem';
 
-/** An error as it is told. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly code: ErrorCode | 'server_error';
   readonly description: string;
@@ -67,8 +67,7 @@ export function loggedPath(ctx: KoaContext): string {
   return typeof pattern === 'string' ? pattern : ctx.path;
 }
 
-/** What may be told of an error; the unexpected is logged. */
-export function answerOf(ctx: KoaContext, error: unknown): Answer {
+function answerOf(ctx: KoaContext, error: unknown): Answer {
   const known = expected(error);
   if (known) {
     const { status, code, message: description, retryAfter, extra } = known;
@@ -84,6 +83,7 @@ export function answerOf(ctx: KoaContext, error: unknown): Answer {
 export function answerError(ctx: KoaContext, error: unknown, shape: ErrorShape): void {
   const answer = answerOf(ctx, error);
   if (shape === 'page') answerPage(ctx, answer);
+  else if (shape === 'problem') answerProblem(ctx, answer, error);
   else answerJson(ctx, answer);
   setRetryAfter(ctx, answer);
 }
@@ -103,6 +103,13 @@ function answerJson(ctx: KoaContext, { status, code, description, extra, referen
   apiHeaders(ctx);
   ctx.status = status;
   ctx.body = { ...extra, error: code, error_description: description, ...(reference && { reference }) };
+}
+
+function answerProblem(ctx: KoaContext, answer: Answer, error: unknown) {
+  apiHeaders(ctx);
+  ctx.status = answer.status;
+  ctx.body = problemOf(answer, error);
+  ctx.type = PROBLEM_TYPE;
 }
 
 function answerPage(ctx: KoaContext, answer: Answer) {
@@ -136,17 +143,21 @@ export function catchAll(): Middleware {
       return answerError(ctx, error, shapeOf(ctx));
     }
     const unanswered = ctx.status === 404 && ctx.body === undefined && ctx.respond !== false && !ctx.headerSent;
-    if (unanswered) answerError(ctx, new AppError('not_found', 'there is nothing under this address'), shapeOf(ctx));
+    if (unanswered) answerError(ctx, new AppError('not_found', 'there is nothing under this address'), ctx.path.startsWith('/api/') ? 'problem' : shapeOf(ctx));
   };
 }
+
+/** Begins the names of the router's layers that are operations of our API. */
+export const OPERATION = 'operation:';
 
 /** Answers 405 with `Allow` where a route exists for the path but not for the method. Runs right after the router. */
 export function methodNotAllowed(): Middleware {
   return async (ctx, next) => {
-    const matched = (ctx as { matched?: ReadonlyArray<{ methods: readonly string[] }> }).matched ?? [];
+    const matched = (ctx as { matched?: ReadonlyArray<{ name?: string; methods: readonly string[] }> }).matched ?? [];
     const methods = [...new Set(matched.flatMap((layer) => layer.methods))];
     if (methods.length === 0 || methods.includes(ctx.method)) return next();
     ctx.set('Allow', methods.join(', '));
-    answerError(ctx, new AppError('method_not_allowed', `${ctx.method} is not allowed here`), shapeOf(ctx));
+    const ofApi = matched.some(({ name }) => name?.startsWith(OPERATION));
+    answerError(ctx, new AppError('method_not_allowed', `${ctx.method} is not allowed here`), ofApi ? 'problem' : shapeOf(ctx));
   };
 }

@@ -5,11 +5,12 @@ import { AppError, type ErrorCode } from '../../errors.ts';
 import type { Actor } from '../actor.ts';
 import type { Limit } from '../limits.ts';
 import { networkOf } from '../network.ts';
+import { answerError, OPERATION } from './answers.ts';
 import { parseForm, parseJson, readBody } from './body.ts';
-import { apiHeaders } from './headers.ts';
+import { apiHeaders, challenge } from './headers.ts';
 import { parse, strict } from './parsing.ts';
-import { answerProblem } from './problem.ts';
 import type { RouteContext } from './route.ts';
+import { servicesOf } from './services.ts';
 
 /** Who may call: clients for themselves, those and people who administer, or anybody. */
 export type Callers = 'clients' | 'administrators' | 'public';
@@ -75,8 +76,8 @@ export interface Operation {
   /** Codes that the handler answers with, beside those of every operation. */
   readonly errors?: readonly ErrorCode[];
   readonly example?: { readonly body?: unknown; readonly answer?: unknown };
-  /** How callers prove themselves where it is not by the common access token; describe-only entries alone. */
-  readonly security?: ReadonlyArray<Readonly<Record<string, readonly string[]>>>;
+  /** Of one whose route is registered elsewhere: how callers prove themselves. Its errors are plain JSON. */
+  readonly elsewhere?: { readonly security: ReadonlyArray<Readonly<Record<string, readonly string[]>>> };
 }
 
 interface Definition<P extends ZodObject, Q extends ZodObject, H extends ZodObject, B extends ZodType, A extends ZodType> extends Operation {
@@ -85,7 +86,7 @@ interface Definition<P extends ZodObject, Q extends ZodObject, H extends ZodObje
   readonly headers?: H;
   readonly body?: B;
   readonly answer?: A;
-  readonly security?: never;
+  readonly elsewhere?: never;
   /** By the calling client, or the network address where there is none, unless told otherwise. */
   readonly limit?: { readonly limit: Limit; readonly by?: (ctx: RouteContext, caller: ApiCaller | undefined) => string };
 }
@@ -123,9 +124,6 @@ export function createApi({ router, authorize }: { router: Router; authorize: Au
     },
   };
 }
-
-/** Marks the router's layers of operations: what is wrong with a call of their paths is told as a problem. */
-export const OPERATION = 'operation:';
 
 /**
  * Declares an operation of the API: registers its route behind the guard, and takes it into the OpenAPI document.
@@ -171,9 +169,19 @@ export function operation(api: Api, definition: Definition<ZodObject, ZodObject,
     try {
       await perform(ctx);
     } catch (error) {
-      answerProblem(ctx, error, scope);
+      answerError(ctx, error, 'problem');
+      if (error instanceof AppError) addChallenge(ctx, error, scope);
     }
   }, { name: OPERATION + operationId });
+}
+
+/** Refused by a service rather than by the guard, a caller is told no less of what to ask for (RFC 6750 §3). */
+function addChallenge(ctx: KoaContext, { code, status, message, extra }: AppError, scope: string | undefined): void {
+  const told = scope === undefined || ctx.response.get('WWW-Authenticate') !== '';
+  // One who may not do it at all is helped by no other token.
+  if (told || (status !== 401 && code !== 'insufficient_scope')) return;
+  const lacking = typeof extra['scope'] === 'string' ? extra['scope'] : scope;
+  ctx.set('WWW-Authenticate', challenge('Bearer', { realm: servicesOf(ctx).issuer, error: code, error_description: message.replace(/[^\x20-\x7e]/g, '?'), scope: lacking }));
 }
 
 /** Reads what a call says, in the order in which it is found wrong. */

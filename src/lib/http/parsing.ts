@@ -20,3 +20,8 @@ function explain(issue: z.core.$ZodIssue): string {
   const field = issue.path.map(String).join('.');
   return field ? `field ${quote(field)}: ${issue.message}` : issue.message;
 }
+
+/** The names in a route's path: `id` of `/things/:id`. */
+export function parametersOf(path: string): string[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => name!);
+}

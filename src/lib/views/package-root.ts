@@ -14,3 +14,8 @@ export function packageRoot(from: string = import.meta.url): string {
 function isOurs(manifest: string): boolean {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'oidc-tandem';
 }
+
+/** The version of this package. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+}

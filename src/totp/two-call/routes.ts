@@ -8,13 +8,13 @@ import type { Callers } from './callers.ts';
 import { TWO_CALL_SCOPE } from './resource.ts';
 import { TICKET_MS, type TwoCallService } from './service.ts';
 
-const QR_PATH = '/api/users/google/2FAuth/qrCode';
-const VALIDATE_PATH = '/api/users/google/2FAuth/validate';
+export const QR_PATH = '/api/users/google/2FAuth/qrCode';
+export const VALIDATE_PATH = '/api/users/google/2FAuth/validate';
 /** What call one gives and call two needs, beside the cookie. */
 const TICKET_HEADER = 'Tandem-Ticket';
 
-const credentials = z.strictObject({ email: z.string().min(1).max(320), password: z.string().min(1).max(1024) });
-const proof = z.strictObject({ email: z.string().min(1).max(320), code: z.string().min(1).max(64), ticket: z.string().max(128).optional() });
+export const credentials = z.strictObject({ email: z.string().min(1).max(320), password: z.string().min(1).max(1024) });
+export const proof = z.strictObject({ email: z.string().min(1).max(320), code: z.string().min(1).max(64), ticket: z.string().max(128).optional() });
 
 /**
  * Registers the two calls. They read no cookie but the ticket's: a browser's session at the provider is nothing to them.
