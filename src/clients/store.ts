@@ -36,6 +36,10 @@ export interface Position {
   readonly clientId: string;
 }
 
+/** What an id can be (RFC 6749 Appendix A.1), and every database can be asked for. */
+const ID = /^[\x20-\x7e]{1,255}$/;
+export const isClientId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
+
 export type ClientStore = ReturnType<typeof createClientStore>;
 
 export function createClientStore(db: Database) {
@@ -80,13 +84,13 @@ export function createClientStore(db: Database) {
     },
 
     async find(clientId: string, tx?: Transaction): Promise<ClientRecord | undefined> {
-      const row = await find.get([clientId], tx);
+      const row = isClientId(clientId) ? await find.get([clientId], tx) : undefined;
       return row && mapRow(row);
     },
 
     /** The client, which nobody else can change until `tx` ends. */
     async lock(clientId: string, tx: Transaction): Promise<ClientRecord | undefined> {
-      const row = await lock.get([clientId], tx);
+      const row = isClientId(clientId) ? await lock.get([clientId], tx) : undefined;
       return row && mapRow(row);
     },
 

@@ -34,7 +34,7 @@ export function readMetadata(schema: ZodType, input: Metadata, extra: ReadonlySe
   const result = schema.safeParse(Object.fromEntries(entries.filter(([name]) => !extra.has(name))));
   if (!result.success) {
     const issue = result.error.issues[0]!;
-    const [name] = issue.code === 'unrecognized_keys' ? issue.keys : issue.path;
+    const [name] = issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path;
     const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
     throw invalid(where + issue.message, name === undefined ? undefined : String(name), result.error);
   }
@@ -69,7 +69,8 @@ export async function validateByProvider(provider: Provider, properties: ClientM
 function asInvalid(error: unknown): unknown {
   if (!(error instanceof errors.InvalidClientMetadata)) return error;
   const message = error.error_description ?? error.message;
-  const field = /[a-z][a-z_]*/g;
-  const named = [...message.matchAll(field)].map(([word]) => word).find((word) => Object.hasOwn(METADATA, word));
+  // What is wrong with a key the library tells its log alone; of what could not be fetched nobody need know why.
+  if (/Web Key Set is invalid/.test(message)) return invalid(error.cause instanceof Error ? error.cause.message : message, 'jwks', error);
+  const named = [...message.matchAll(/[a-z][a-z_]*/g)].map(([word]) => word).find((word) => Object.hasOwn(METADATA, word));
   return invalid(message, named, error);
 }

@@ -1,6 +1,5 @@
 import type { Adapter, AdapterFactory, AdapterPayload, ClientMetadata } from 'oidc-provider';
-import type { ClientStore } from '../store.ts';
-import { isClientId } from './attached.ts';
+import { isClientId, type ClientStore } from '../store.ts';
 import type { Properties } from './properties.ts';
 
 /** What clients do to themselves (RFC 7591, 7592). */
@@ -16,17 +15,16 @@ export function withClients(others: AdapterFactory, { store, properties, self }:
   return (model) => {
     const other = others(model);
     if (model !== 'Client') return other;
-    const find = async (id: string) => (isClientId(id) ? await store.find(id) : undefined);
 
     const clients: Partial<Adapter> = {
       async find(id) {
-        const record = await find(id);
+        const record = await store.find(id);
         // The version has no part in the client, but makes the library see another one where a key or a secret has changed.
         if (record) return { ...properties.of(record), version: record.version } as AdapterPayload;
         return isClientId(id) && (await store.isTaken(id)) ? undefined : other.find(id);
       },
       async upsert(id, payload, expiresIn) {
-        const elsewhere = !(await find(id)) && (await other.find(id));
+        const elsewhere = !(await store.find(id)) && (await other.find(id));
         if (elsewhere) return other.upsert(id, payload, expiresIn);
         return self.keep(id, payload as ClientMetadata);
       },

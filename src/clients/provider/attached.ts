@@ -1,16 +1,12 @@
 import type { Client, Provider } from 'oidc-provider';
 import type { Clock } from '../../context.ts';
 import { matches, type StoredSecret } from '../credentials/secrets.ts';
-import type { ClientStore } from '../store.ts';
+import { isClientId, type ClientStore } from '../store.ts';
 import { clientClass } from '../validation.ts';
 import type { Properties } from './properties.ts';
 
 /** How many clients a process keeps as they were made; one takes about 6 KiB. */
 const KEPT = 10_000;
-
-/** What an id can be (RFC 6749 Appendix A.1), and a database can be asked for. */
-const ID = /^[\x20-\x7e]{1,255}$/;
-export const isClientId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
 
 /** Keeps what was used last. */
 function createKept<T>(size: number) {

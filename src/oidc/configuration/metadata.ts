@@ -60,6 +60,8 @@ export function validateClientMetadata(key: string, value: unknown, metadata: Cl
   if (rule && value !== undefined && !rule.valid(value)) throw new errors.InvalidClientMetadata(`${key} ${rule.rule}`);
   if (INFORMATION.includes(key) && value !== undefined && typeof value !== 'string') throw new errors.InvalidClientMetadata(`${key} must be a string`);
   if (key !== CLIENT_METADATA[0]) return;
+  // The library takes for granted that it can be read.
+  if ([metadata.redirect_uris].flat().some((uri) => uri !== undefined && !URL.canParse(uri))) throw new errors.InvalidClientMetadata('redirect_uris must only contain valid uris');
   if (!cleartext) refuseCleartext(metadata);
   const shared = hashed && self ? sharedKeyIn(metadata) : undefined;
   if (shared) throw new errors.InvalidClientMetadata(shared.message);
@@ -74,9 +76,9 @@ function isEventStream(value: unknown): boolean {
 }
 
 /** A code in a cleartext redirect is anybody's on the way; on the machine itself there is no way (RFC 8252 §8.3). */
-function refuseCleartext({ redirect_uris: uris = [] }: ClientMetadata): void {
-  for (const uri of uris) {
-    if (URL.canParse(uri) && new URL(uri).protocol === 'http:' && !LOOPBACK.has(new URL(uri).hostname)) {
+function refuseCleartext({ redirect_uris: uris }: ClientMetadata): void {
+  for (const uri of [uris].flat()) {
+    if (uri !== undefined && new URL(uri).protocol === 'http:' && !LOOPBACK.has(new URL(uri).hostname)) {
       throw new errors.InvalidClientMetadata('redirect_uris must use https, except on loopback addresses');
     }
   }
