@@ -37,7 +37,7 @@ export const isTickedIn = (values: FormValues) => (resource: ResourceServer, sco
 
 /** The grants that were ticked. @throws AppError `invalid_request` for a box that is no longer there */
 export function grantsOf(resources: readonly ResourceServer[], values: FormValues): Grants {
-  const left = new Set(Object.keys(values).filter((name) => name.startsWith(PREFIX)));
+  const left = new Set(Object.keys(values).filter((name) => name.startsWith(PREFIX) && values[name] === 'on'));
   const grants: Record<string, string[]> = {};
   for (const resource of resources) {
     const names = resource.scopes.filter((scope) => left.delete(fieldOf(resource, scope))).map(({ name }) => name);

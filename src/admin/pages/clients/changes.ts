@@ -21,7 +21,7 @@ export function clientChanges(desk: Desk): void {
   function showSettings(ctx: KoaContext, client: RegisteredClient, values: FormValues, problem?: Problem) {
     const { clientId, metadata } = client;
     const groups = SETTING_GROUPS.map((group) => {
-      const fields = fieldsOf(desk, ctx, SETTINGS.filter((each) => each.group === group), values, problem);
+      const fields = fieldsOf(desk, ctx, SETTINGS.filter((each) => each.group === group), values, problem).map((field) => ({ ...field, optional: false }));
       return { name: group, title: desk.say(ctx, `group_${group}`), text: desk.say(ctx, `group_${group}_text`), fields };
     });
     const data = { head: clientHead(desk, ctx, client, 'settings'), groups, action: clientPath(clientId, '/settings'), back: clientPath(clientId) };

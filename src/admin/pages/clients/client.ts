@@ -1,5 +1,6 @@
 import type { RegisteredClient } from '../../../clients/types.ts';
 import type { Context as KoaContext } from 'koa';
+import { AppError } from '../../../errors.ts';
 import { base64url, randomToken, sha256 } from '../../../lib/crypto.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
@@ -64,10 +65,15 @@ export function clientPages(desk: Desk): void {
     desk.goOn(ctx, SECTIONS.clients, 'client_deleted');
   });
 
-  /** How many accounts it manages; the last of a great many are not counted. */
-  async function managedBy(clientId: string): Promise<{ count: number; more: boolean }> {
-    const { accounts, cursor } = await admin.accounts.managedBy(clientId, { limit: MANAGED_LIMIT });
-    return { count: accounts.length, more: cursor !== undefined };
+  /** How many accounts it manages, where clients can; the last of a great many are not counted. */
+  async function managedBy(clientId: string): Promise<{ count: number; more: boolean } | undefined> {
+    try {
+      const { accounts, cursor } = await admin.accounts.managedBy(clientId, { limit: MANAGED_LIMIT });
+      return { count: accounts.length, more: cursor !== undefined };
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'not_found') return undefined;
+      throw error;
+    }
   }
 
   function factsOf(ctx: KoaContext, { metadata }: RegisteredClient) {

@@ -3,6 +3,8 @@ import * as z from 'zod';
 import type { Actor } from '../../../lib/actor.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
 import type { NewResourceServer, ResourceServer } from '../../../resources/types.ts';
+import { nameOr } from '../clients/kinds.ts';
+import { clientPath } from '../clients/listing.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { fieldsOf, type FieldSpec, type FormValues } from '../fields.ts';
 import { wordsOf } from '../grants.ts';
@@ -116,20 +118,30 @@ export function resourcePages(desk: Desk): void {
     if (await removeScope(ctx, actor, body)) desk.goOn(ctx, back(ctx), 'scope_removed');
   });
 
+  /** Clients by their names; one that was deleted in between is none. */
+  async function named(ids: readonly string[]) {
+    const found = [];
+    for (const id of ids) {
+      const client = await admin.clients.get(id).catch(() => undefined);
+      if (client) found.push({ name: nameOr(client.metadata, id), path: clientPath(id) });
+    }
+    return found;
+  }
+
   async function showResource(ctx: KoaContext, resource: ResourceServer, problem?: Problem) {
     const { id, identifier, name, origin, audience, format, algorithm, ttl, createdAt } = resource;
     const language = views.language(ctx);
-    const used = await admin.resources.usedBy(identifier);
+    const used = await admin.resources.usedBy(identifier, undefined, { limit: 1 });
     const scopes = [];
     for (const scope of resource.scopes) {
       const { clients, count } = await admin.resources.usedBy(identifier, scope.name, { limit: 5 });
       const query = new URLSearchParams({ scope: scope.name }).toString();
-      scopes.push({ name: scope.name, words: wordsOf(scope, language), level: scope.level, clients, count, edit: resourcePath(id, `/scopes?${query}`) });
+      scopes.push({ name: scope.name, words: wordsOf(scope, language), level: scope.level, clients: await named(clients), count, edit: resourcePath(id, `/scopes?${query}`) });
     }
     const facts = [
       { label: say(ctx, 'field_format'), value: say(ctx, `option_${format}`), mono: false },
       ...(format === 'jwt' ? [{ label: say(ctx, 'field_algorithm'), value: algorithm, mono: false }] : []),
-      { label: say(ctx, 'field_ttl'), value: say(ctx, 'seconds', { count: ttl }), mono: false },
+      { label: say(ctx, 'life_of_tokens'), value: say(ctx, 'seconds', { count: ttl }), mono: false },
       ...(audience === identifier ? [] : [{ label: say(ctx, 'field_audience'), value: audience, mono: true }]),
     ];
     const data = {
@@ -142,7 +154,6 @@ export function resourcePages(desk: Desk): void {
       newScope: resourcePath(id, '/scopes'),
       removeScope: resourcePath(id, '/scopes/remove'),
       removeResource: resourcePath(id, '/delete'),
-      clients: SECTIONS.clients,
     };
     desk.show(ctx, 'admin/resources/resource', data, { section: 'resources', title: name, problem });
   }
