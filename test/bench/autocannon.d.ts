@@ -7,7 +7,7 @@ declare module 'autocannon' {
     body?: string;
     connections: number;
     duration: number;
-    requests?: ReadonlyArray<{ path?: string; method?: string; headers?: Record<string, string>; body?: string }>;
+    requests?: ReadonlyArray<{ path?: string; method?: string; headers?: Record<string, string>; body?: string; setupRequest?(request: object): object }>;
   }
   interface Result {
     readonly requests: { readonly total: number };

@@ -9,10 +9,15 @@ export interface FixedRequest {
   readonly body?: string;
 }
 
-/** Sends one request again and again over that many connections; throws when an answer is not a success. */
-export async function hammer(request: FixedRequest, seconds: number): Promise<Run> {
-  const result = await autocannon({ ...request, connections: WIDTH, duration: seconds });
-  if (result.non2xx || result.errors) throw new Error(`${result.non2xx} refused and ${result.errors} failed at ${request.url}`);
+/** Sends one request again and again over that many connections, or of several one at random each time; throws when an answer is not a success. */
+export async function hammer(request: FixedRequest | readonly FixedRequest[], seconds: number): Promise<Run> {
+  const many = [request].flat();
+  const [{ url }] = many as [FixedRequest];
+  // Prepared, as the load must cost less than what it measures.
+  const parts = many.map(({ url: each, ...rest }) => ({ ...rest, path: new URL(each).pathname + new URL(each).search }));
+  const setupRequest = (base: object) => ({ ...base, ...parts[Math.floor(Math.random() * parts.length)] });
+  const result = await autocannon({ url: new URL(url).origin, requests: parts.length === 1 ? parts : [{ setupRequest }], connections: WIDTH, duration: seconds });
+  if (result.non2xx || result.errors) throw new Error(`${result.non2xx} refused and ${result.errors} failed at ${url}`);
   return { count: result.requests.total, seconds: result.duration };
 }
 

@@ -23,7 +23,7 @@ export async function compileServers(): Promise<{ folder: string; remove(): Prom
   await mkdir(join(ROOT, 'dist'), { recursive: true });
   const folder = await mkdtemp(join(ROOT, 'dist', 'bench-'));
   await build({
-    entryPoints: ['bare', 'koa', 'tandem', 'argon2', 'codes'].map((name) => join(ROOT, 'test/bench/servers', `${name}.ts`)),
+    entryPoints: ['bare', 'koa', 'tandem', 'registry', 'argon2', 'codes'].map((name) => join(ROOT, 'test/bench/servers', `${name}.ts`)),
     bundle: true,
     splitting: true,
     packages: 'external',

@@ -5,6 +5,7 @@ import { compare, interleave, type Line, type Subject } from './measure.ts';
 import { startServer, type ServerProcess } from './process.ts';
 import { saturate, WIDTH } from './saturate.ts';
 import { password, totp } from './factors.ts';
+import { enrolmentPoll, guarded, introspected, registered } from './registry.ts';
 import { passwordSignIn, qrSignIn, settle } from './tandem-flows.ts';
 import { across, poll, second, start, waiting } from './waiting.ts';
 
@@ -105,6 +106,10 @@ export const ROWS: Readonly<Record<string, Row>> = {
   qr,
   password,
   totp,
+  registered,
+  'registered-introspection': introspected,
+  guarded,
+  'enrolment-poll': enrolmentPoll,
   poll,
   waiting,
   'waiting-across': across,

@@ -1,13 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
-import { consentAtOnce, SHARED } from './clients.ts';
+import { BACKEND, backendOf, consentAtOnce, SHARED } from './clients.ts';
 import { serve } from './serve.ts';
+
+const { BENCH_CLIENTS = '0' } = process.env;
+const backends = Array.from({ length: Number(BENCH_CLIENTS) }, (_, index) => backendOf(index));
 
 /** oidc-provider with its in-memory adapter, and no Tandem: what everything is measured against. */
 await serve(async (issuer) => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const provider = new Provider(issuer, {
     ...SHARED,
+    clients: [...SHARED.clients, ...backends.map(({ id, secret }) => ({ ...BACKEND, client_id: id, client_secret: secret }))],
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', use: 'sig', alg: 'ES256' } as never] },
     cookies: { keys: ['bench-cookie-key'] },
     pkce: { required: () => true },
@@ -23,5 +27,5 @@ await serve(async (issuer) => {
     ctx.respond = false;
     await consentAtOnce(provider, ctx as never, 'ada');
   });
-  return { listener: provider.callback() };
+  return { listener: provider.callback(), calls: { backends: () => backends } };
 });

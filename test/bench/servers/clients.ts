@@ -23,6 +23,18 @@ export const CLIENTS: ClientMetadata[] = [
   },
 ];
 
+/** A backend among many. */
+export interface Backend {
+  readonly id: string;
+  readonly secret: string;
+}
+
+/** Credentials of one of the many backends that the bare server knows. */
+export const backendOf = (index: number): Backend => ({ id: `backend${index}`, secret: `bench-secret-of-the-backend-number-${index}` });
+
+/** What a backend is registered with, on both sides. */
+export const BACKEND = { redirect_uris: [], response_types: [], grant_types: ['client_credentials'], id_token_signed_response_alg: 'ES256' } satisfies Partial<ClientMetadata>;
+
 /** Settings that both sides share, so that what differs is Tandem. */
 export const SHARED = {
   clients: CLIENTS,
