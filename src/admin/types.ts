@@ -27,7 +27,7 @@ export interface AdminAccounts {
    * Makes an account; without a password one is made up and told this once.
    *
    * @param input `exempt`: as an administrator its first phone counts in full at once, as for who sets the installation up
-   * @throws AppError as registration does; `insufficient_scope` for an administrator where the actor has not every authority
+   * @throws AppError as registration does; `access_denied` for an administrator where the actor has not every authority
    */
   create(
     input: { email: string; name?: string | undefined; password?: string | undefined; locale?: string | undefined; admin?: boolean | undefined; exempt?: boolean | undefined },
@@ -35,7 +35,7 @@ export interface AdminAccounts {
   ): Promise<{ account: AdminAccount; password?: string }>;
   /**
    * @throws AppError `not_found`; `conflict` where it would leave nobody an administrator and the actor is not the command line, and where a client
-   *   manages the account; `insufficient_scope` where the actor has not every authority
+   *   manages the account; `access_denied` where the actor has not every authority
    */
   setAdmin(idOrEmail: string, admin: boolean, actor: Actor): Promise<AdminAccount>;
   resetSecondFactor(idOrEmail: string, options: { keepPhones?: boolean | undefined }, actor: Actor): Promise<SecondFactorReset>;

@@ -61,11 +61,11 @@ onEachDatabase('administrators', (database) => {
   it('give and take the role, and reset an administrator, only with every authority', async () => {
     const client: Actor = { kind: 'client', id: 'backend', authority: new Set(['admin:roles:grant', 'admin:roles:revoke', 'admin:second-factors:reset', 'admin:accounts:create']) };
     const { accountId } = await tandem.registerAccount();
-    await assert.rejects(accounts().setAdmin(accountId, true, client), { code: 'insufficient_scope' });
-    await assert.rejects(accounts().create({ email: mail(), admin: true }, client), { code: 'insufficient_scope' });
+    await assert.rejects(accounts().setAdmin(accountId, true, client), { code: 'access_denied' });
+    await assert.rejects(accounts().create({ email: mail(), admin: true }, client), { code: 'access_denied' });
     const { account } = await accounts().create({ email: mail(), admin: true }, HOST);
-    await assert.rejects(accounts().setAdmin(account.id, false, client), { code: 'insufficient_scope' });
-    await assert.rejects(accounts().resetSecondFactor(account.id, {}, client), { code: 'insufficient_scope' });
+    await assert.rejects(accounts().setAdmin(account.id, false, client), { code: 'access_denied' });
+    await assert.rejects(accounts().resetSecondFactor(account.id, {}, client), { code: 'access_denied' });
     assert.equal(await tandem.admin.isAdmin(account.id), true);
     const { account: plain } = await accounts().create({ email: mail() }, client);
     assert.equal((await accounts().resetSecondFactor(plain.id, {}, client)).phones, 0);

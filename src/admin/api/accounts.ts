@@ -86,7 +86,7 @@ export function accountOperations(api: Api, { accounts }: AdminService): void {
       locale: z.string().max(35).optional().describe('The language in which the person is written to (BCP 47)'),
       admin: z.boolean().optional(),
     }),
-    answer: shape.extend({ password: z.string().optional().describe('The one that was made up, told this once') }), status: 201, errors: ['email_taken', 'weak_password', 'insufficient_scope'],
+    answer: shape.extend({ password: z.string().optional().describe('The one that was made up, told this once') }), status: 201, errors: ['email_taken', 'weak_password', 'access_denied'],
   }, async (_ctx, { body, caller }) => {
     const { account, password } = await accounts.create(body, caller.actor);
     return { ...accountOf(account), ...(password !== undefined && { password }) };
@@ -99,18 +99,18 @@ export function accountOperations(api: Api, { accounts }: AdminService): void {
 
   operation(api, {
     method: 'PUT', path: `${path}/:id/roles/admin`, operationId: 'grantAdmin', tag: 'Roles', summary: 'Make a person an administrator', callers, scope: 'admin:roles:grant',
-    params, answer: shape, errors: ['not_found', 'conflict', 'insufficient_scope'],
+    params, answer: shape, errors: ['not_found', 'conflict', 'access_denied'],
   }, async (_ctx, { params: { id }, caller }) => accountOf(await accounts.setAdmin(id, true, caller.actor)));
 
   operation(api, {
     method: 'DELETE', path: `${path}/:id/roles/admin`, operationId: 'revokeAdmin', tag: 'Roles', summary: 'Take the role of administrator from a person', callers, scope: 'admin:roles:revoke',
-    params, answer: shape, errors: ['not_found', 'conflict', 'insufficient_scope'],
+    params, answer: shape, errors: ['not_found', 'conflict', 'access_denied'],
   }, async (_ctx, { params: { id }, caller }) => accountOf(await accounts.setAdmin(id, false, caller.actor)));
 
   operation(api, {
     method: 'POST', path: `${path}/:id/second-factor/reset`, operationId: 'resetSecondFactor', tag: 'Second factors', summary: 'Take away the second factor of a person who has lost it', callers, scope: 'admin:second-factors:reset',
     description: 'Authenticator apps, recovery codes and, unless told to keep them, phones go, and the account is signed out. The account is told.',
-    params, body: z.strictObject({ keep_phones: z.boolean().optional() }), errors: ['not_found', 'insufficient_scope'],
+    params, body: z.strictObject({ keep_phones: z.boolean().optional() }), errors: ['not_found', 'access_denied'],
     answer: z.object({ account_id: z.string(), authenticators: z.int(), phones: z.int(), recovery_codes: z.int() }),
   }, async (_ctx, { params: { id }, body, caller }) => {
     const { accountId, authenticators, phones, codes } = await accounts.resetSecondFactor(id, { keepPhones: body.keep_phones }, caller.actor);

@@ -11,10 +11,10 @@ export interface Roles {
    * Makes the account an administrator, who then has every authority that there is: only who has that gives it.
    *
    * @param options `exempt`: its first phone counts in full at once, as for who set the installation up
-   * @throws AppError `insufficient_scope`
+   * @throws AppError `access_denied`
    */
   grant(tx: Transaction, accountId: string, actor: Actor, options?: { exempt?: boolean }): Promise<void>;
-  /** @throws AppError `conflict` where nobody would be left and the actor is not the command line; `insufficient_scope` */
+  /** @throws AppError `conflict` where nobody would be left and the actor is not the command line; `access_denied` */
   revoke(tx: Transaction, accountId: string, actor: Actor): Promise<void>;
   /** Whether the first phone of this account counts in full at once; that is told once. */
   useExemption(accountId: string, tx: Transaction): Promise<boolean>;
@@ -50,8 +50,8 @@ export function createRoles({ db, clock, events }: Pick<Context, 'db' | 'clock' 
  * Makes sure that what gives power over an administrator is done by one, or by the machine: a client that acts for itself could else
  * give itself, by way of a person, what it was not given.
  *
- * @throws AppError `insufficient_scope`
+ * @throws AppError `access_denied`
  */
 export function checkAuthority({ authority }: Actor): void {
-  if (authority !== 'all') throw new AppError('insufficient_scope', 'only an administrator may do this to an administrator');
+  if (authority !== 'all') throw new AppError('access_denied', 'only an administrator may do this: a client for itself may not');
 }
