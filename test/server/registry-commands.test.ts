@@ -96,10 +96,10 @@ onEachDatabase('the registry on the command line', (database) => {
     assert.equal(made.private_key, undefined);
     assert.equal(((await stat(out)).mode & 0o777).toString(8), '600');
     const kept = JSON.parse(await readFile(out, 'utf8'));
-    assert.ok(kept.d && kept.kid === made.kid);
+    assert.ok(kept.d && kept.kid === made.key.kid);
     assert.match((await tandem.fail('clients', 'keys', 'generate', 'signer', '--out', out)).error_description, /is there already/);
     await tandem.call('clients', 'keys', 'remove', 'signer', '--', kid);
-    assert.deepEqual((await tandem.call('clients', 'show', 'signer')).keys.map((key: Json) => key.kid), [made.kid]);
+    assert.deepEqual((await tandem.call('clients', 'show', 'signer')).keys.map((key: Json) => key.kid), [made.key.kid]);
     assert.ok(!JSON.stringify(await tandem.call('audit', 'list')).includes(kept.d));
   });
 

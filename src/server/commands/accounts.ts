@@ -1,9 +1,10 @@
-import type { AdminAccount, Device } from '../../index.ts';
+import type { AdminAccount } from '../../index.ts';
 import { UsageError, command, type Command } from '../command-line/command.ts';
 import { PAGE, more, pages } from '../command-line/pages.ts';
 import { readText } from '../command-line/read.ts';
 import { count, fields, instant, iso, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
+import { accountJson, deviceJson, managedAccountJson } from './shapes.ts';
 
 /** `tandem accounts …`, `tandem devices …`: people, and the phones that they approve with. */
 export const accounts: readonly Command[] = [
@@ -18,7 +19,7 @@ export const accounts: readonly Command[] = [
       });
       const rows = items.map((account) => [account.email, account.name ?? '', account.admin ? 'administrator' : '', factorsOf(account), iso(account.createdAt).slice(0, 10)]);
       return {
-        json: { accounts: items.map(describeAccount), ...(cursor !== undefined && { next_cursor: cursor }) },
+        json: { accounts: items.map(accountJson), ...(cursor !== undefined && { next_cursor: cursor }) },
         text: table(['account', 'name', 'role', 'signs in by', 'since'], rows, 'there are no such accounts') + more(cursor),
       };
     }),
@@ -44,7 +45,7 @@ export const accounts: readonly Command[] = [
       const chosen = file === undefined ? undefined : (await readText(file)).replace(/\r?\n$/, '');
       const { account, password } = await admin.accounts.create({ email: email!, name: given.name, locale: given.locale, admin: given.admin, password: chosen }, actor);
       return {
-        json: { ...describeAccount(account), ...(password !== undefined && { password }) },
+        json: { ...accountJson(account), ...(password !== undefined && { password }) },
         text: [
           fields([['ACCOUNT', account.email], ['ID', account.id], ['PASSWORD', password], ['SIGN IN', `${issuer}/${account.admin ? 'admin' : 'account'}`]]),
           ...(password === undefined ? [] : ['', 'The password is not shown again.']),
@@ -92,7 +93,7 @@ export const accounts: readonly Command[] = [
     run: ({ operands: [account], json }) => withRegistry(json, async ({ admin }) => {
       const found = await admin.accounts.devices(account!);
       const rows = found.map((device) => [device.id, device.name, device.platform, device.state, device.userVerifying ? 'yes' : 'no', device.lastUsedAt === undefined ? 'never' : instant(device.lastUsedAt)]);
-      return { json: { devices: found.map(describeDevice) }, text: table(['device', 'name', 'platform', 'state', 'verifies its user', 'used'], rows, 'it has no phones') };
+      return { json: { devices: found.map(deviceJson) }, text: table(['device', 'name', 'platform', 'state', 'verifies its user', 'used'], rows, 'it has no phones') };
     }),
   }),
   command({
@@ -103,7 +104,7 @@ export const accounts: readonly Command[] = [
     run: ({ operands: [id], given, json }) => withRegistry(json, async ({ admin, actor }) => {
       if (given.lost === given.retired) throw new UsageError('say whether the phone is --lost or --retired');
       const device = await admin.accounts.revokeDevice(id!, given.lost ? 'lost' : 'retired', actor);
-      return { json: describeDevice(device), text: `${device.name} is ended${given.lost ? ', with the sessions and grants that it made' : ''}` };
+      return { json: deviceJson(device), text: `${device.name} is ended${given.lost ? ', with the sessions and grants that it made' : ''}` };
     }),
   }),
   command({
@@ -118,7 +119,7 @@ export const accounts: readonly Command[] = [
       });
       const rows = items.map(({ accountId, subject, since }) => [accountId, subject, instant(since)]);
       return {
-        json: { accounts: items.map(({ accountId, subject, since }) => ({ account_id: accountId, subject, since: iso(since) })), ...(cursor !== undefined && { next_cursor: cursor }) },
+        json: { accounts: items.map(managedAccountJson), ...(cursor !== undefined && { next_cursor: cursor }) },
         text: table(['account', 'subject', 'since'], rows, 'it manages no accounts') + more(cursor),
       };
     }),
@@ -129,7 +130,7 @@ export const accounts: readonly Command[] = [
     operands: ['<client>', '<account>'],
     run: ({ operands: [id, account], json }) => withRegistry(json, async ({ admin, actor }) => {
       const { subject } = await admin.accounts.giveTo(id!, account!, actor);
-      return { json: { client_id: id, subject }, text: subject };
+      return { json: { subject }, text: subject };
     }),
   }),
   command({
@@ -147,24 +148,10 @@ function factorsOf({ password, phones, authenticators }: AdminAccount): string {
   return [...(password ? ['password'] : []), ...(phones > 0 ? [count(phones, 'phone')] : []), ...(authenticators > 0 ? [count(authenticators, 'app')] : [])].join(', ');
 }
 
-/** An account as JSON, like the admin API's. */
-function describeAccount({ id, email, name, admin, password, phones, authenticators, createdAt, updatedAt }: AdminAccount) {
-  return { id, email, ...(name !== undefined && { name }), admin, password, phones, authenticators, created_at: iso(createdAt), updated_at: iso(updatedAt) };
-}
-
-function describeDevice({ id, name, platform, state, userVerifying, levelCap, cappedUntil, createdAt, lastUsedAt }: Device) {
-  return {
-    id, name, platform, state, user_verifying: userVerifying, level_cap: levelCap,
-    ...(cappedUntil !== undefined && { capped_until: iso(cappedUntil) }),
-    created_at: iso(createdAt),
-    ...(lastUsedAt !== undefined && { last_used_at: iso(lastUsedAt) }),
-  };
-}
-
 function answerWith(account: AdminAccount) {
   const { id, email, name, admin, createdAt } = account;
   return {
-    json: describeAccount(account),
+    json: accountJson(account),
     text: fields([['account', email], ['id', id], ['name', name], ['role', admin ? 'administrator' : 'none'], ['signs in by', factorsOf(account)], ['since', instant(createdAt)]]),
   };
 }

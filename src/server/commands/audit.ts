@@ -1,9 +1,9 @@
-import type { AuditEvent } from '../../index.ts';
 import { command, type Command } from '../command-line/command.ts';
 import { more } from '../command-line/pages.ts';
 import { number, since } from '../command-line/read.ts';
-import { instant, iso, table } from '../command-line/text.ts';
+import { instant, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
+import { eventJson } from './shapes.ts';
 
 const WIDE = 120;
 
@@ -37,27 +37,12 @@ export const audit: readonly Command[] = [
       );
       const rows = events.map((event) => [instant(event.at), event.name, event.clientId ?? event.accountId ?? event.deviceId ?? '', shorten(JSON.stringify(event.data))]);
       return {
-        json: { events: events.map(describeEvent), ...(cursor !== undefined && { next_cursor: cursor }) },
+        json: { events: events.map(eventJson), ...(cursor !== undefined && { next_cursor: cursor }) },
         text: table(['at', 'event', 'of', 'what'], rows, 'nothing of that kind has happened') + more(cursor),
       };
     }),
   }),
 ];
-
-/** An event as JSON, like the admin API's. */
-function describeEvent({ id, at, name, accountId, clientId, deviceId, transactionId, address, data }: AuditEvent) {
-  return {
-    id: String(id),
-    at: iso(at),
-    name,
-    ...(accountId !== undefined && { account_id: accountId }),
-    ...(clientId !== undefined && { client_id: clientId }),
-    ...(deviceId !== undefined && { device_id: deviceId }),
-    ...(transactionId !== undefined && { transaction_id: transactionId }),
-    ...(address !== undefined && { address }),
-    data,
-  };
-}
 
 function shorten(text: string): string {
   return text.length > WIDE ? `${text.slice(0, WIDE - 1)}…` : text;

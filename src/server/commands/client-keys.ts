@@ -4,6 +4,7 @@ import type { JWK } from 'jose';
 import { UsageError, command, type Command } from '../command-line/command.ts';
 import { parseObject, readText } from '../command-line/read.ts';
 import { withRegistry } from '../with-tandem.ts';
+import { clientKeyJson } from './shapes.ts';
 
 /** `tandem clients keys …`: the public keys that the provider hosts for a client with `private_key_jwt`. */
 export const clientKeys: readonly Command[] = [
@@ -15,7 +16,7 @@ export const clientKeys: readonly Command[] = [
       const added = [];
       for (const jwk of publicKeys(await readText(file!), file!)) added.push(await admin.clients.addKey(id!, jwk as never, actor));
       return {
-        json: { client_id: id, keys: added.map(({ kid, algorithm }) => ({ kid, algorithm })) },
+        json: { keys: added.map(clientKeyJson) },
         text: added.map(({ kid, algorithm }) => `hosts ${kid} (${algorithm})`).join('\n'),
       };
     }),
@@ -35,7 +36,7 @@ export const clientKeys: readonly Command[] = [
       const { key, privateKey } = await admin.clients.generateKey(id!, given.alg, actor);
       if (out !== undefined) await writeFile(out, `${JSON.stringify(privateKey, undefined, 2)}\n`);
       return {
-        json: { client_id: id, kid: key.kid, algorithm: key.algorithm, ...(out === undefined ? { private_key: privateKey } : { file: out }) },
+        json: { key: clientKeyJson(key), ...(out === undefined ? { private_key: privateKey } : { file: out }) },
         text: out === undefined ? privateKeyText(privateKey) : `hosts ${key.kid} (${key.algorithm}); the private key is in ${out}`,
       };
     }),

@@ -1,4 +1,4 @@
-import type { ClientSecret, NewSecret, RegisteredClient } from '../../index.ts';
+import type { RegisteredClient } from '../../index.ts';
 import { UsageError, command, type Command } from '../command-line/command.ts';
 import { PAGE, more, pages } from '../command-line/pages.ts';
 import { seconds } from '../command-line/read.ts';
@@ -6,6 +6,7 @@ import { fields, instant, iso, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 import { METADATA, metadataOf, withoutBrowser } from './client-metadata.ts';
 import { privateKeyText } from './client-keys.ts';
+import { clientJson, newSecretJson } from './shapes.ts';
 
 /** `tandem clients …`: the relying sites, apps and services of the registry. */
 export const clients: readonly Command[] = [
@@ -20,7 +21,7 @@ export const clients: readonly Command[] = [
       });
       const rows = items.map((client) => [client.clientId, nameOf(client), grantTypesOf(client).join(' '), iso(client.updatedAt).slice(0, 10)]);
       return {
-        json: { clients: items.map(describeClient), ...(cursor !== undefined && { next_cursor: cursor }) },
+        json: { clients: items.map(clientJson), ...(cursor !== undefined && { next_cursor: cursor }) },
         text: table(['client', 'name', 'grant types', 'changed'], rows, 'there are no clients in the registry') + more(cursor),
       };
     }),
@@ -42,8 +43,8 @@ export const clients: readonly Command[] = [
       const { client, secret, privateKey } = await admin.clients.create(asked, actor, { generateKey: given['generate-key'] });
       return {
         json: {
-          ...describeClient(client),
-          ...(secret && { client_secret: secret.value }),
+          ...clientJson(client),
+          ...(secret && { client_secret: secret.value, client_secret_expires_at: secret.expiresAt === undefined ? 0 : Math.floor(secret.expiresAt / 1000) }),
           ...(privateKey && { private_key: privateKey }),
         },
         text: [
@@ -87,7 +88,7 @@ export const clients: readonly Command[] = [
     options: { 'end-others-in': { value: 'TIME', about: 'when those before end, such as 24h or 0s; without it they last until they are removed' } },
     run: ({ operands: [id], given, json }) => withRegistry(json, async ({ admin, actor }) => {
       const secret = await admin.clients.addSecret(id!, { endOthersIn: seconds('--end-others-in', given['end-others-in']) }, actor);
-      return { json: { client_id: id, ...describeNewSecret(secret) }, text: `${fields([['SECRET_ID', secret.id], ['CLIENT_SECRET', secret.value]])}\n\nThe secret is not shown again.` };
+      return { json: newSecretJson(secret), text: `${fields([['SECRET_ID', secret.id], ['CLIENT_SECRET', secret.value]])}\n\nThe secret is not shown again.` };
     }),
   }),
   command({
@@ -110,25 +111,6 @@ function grantTypesOf({ metadata }: RegisteredClient): readonly string[] {
   return Array.isArray(types) ? types.map((type) => String(type).split(':').at(-1)!) : ['authorization_code'];
 }
 
-const describeSecret = ({ id, createdAt, expiresAt }: ClientSecret) => ({ id, created_at: iso(createdAt), expires_at: iso(expiresAt) ?? null });
-
-function describeNewSecret({ id, value, expiresAt }: NewSecret) {
-  return { id, client_secret: value, expires_at: iso(expiresAt) ?? null };
-}
-
-/** A client as JSON, as the admin API has it. */
-function describeClient({ clientId, metadata, origin, secrets, keys, createdAt, updatedAt }: RegisteredClient) {
-  return {
-    ...metadata,
-    client_id: clientId,
-    origin,
-    secrets: secrets.map(describeSecret),
-    keys: keys.map((key) => ({ kid: key.kid, algorithm: key.algorithm, generated: key.generated, created_at: iso(key.createdAt) })),
-    created_at: iso(createdAt),
-    updated_at: iso(updatedAt),
-  };
-}
-
 function answerWith(client: RegisteredClient) {
   const { clientId, metadata, origin, secrets, keys, createdAt, updatedAt } = client;
   const members = Object.entries(metadata).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)] as const);
@@ -137,5 +119,5 @@ function answerWith(client: RegisteredClient) {
     ...secrets.map(({ id, createdAt: made, expiresAt }) => `secret ${id}  made ${instant(made)}${expiresAt === undefined ? '' : `  ends ${instant(expiresAt)}`}`),
     ...keys.map(({ kid, algorithm, generated, createdAt: made }) => `key ${kid}  ${algorithm}  ${generated ? 'made here' : 'uploaded'} ${instant(made)}`),
   ].join('\n');
-  return { json: describeClient(client), text };
+  return { json: clientJson(client), text };
 }

@@ -2,6 +2,7 @@ import type { KeyDescription } from '../../index.ts';
 import { command, type Command } from '../command-line/command.ts';
 import { instant, iso } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
+import { keyJson } from './shapes.ts';
 
 /** `tandem keys …`: the provider's signing and cookie keys. */
 export const keys: readonly Command[] = [
@@ -10,7 +11,7 @@ export const keys: readonly Command[] = [
     about: 'lists the signing and cookie keys',
     run: ({ json }) => withRegistry(json, async ({ admin }) => {
       const found = await admin.keys.list();
-      return { json: { keys: found.map(describeKey) }, text: found.map(lineOf).join('\n') };
+      return { json: { keys: found.map(keyJson) }, text: found.map(lineOf).join('\n') };
     }),
   }),
   command({
@@ -32,10 +33,4 @@ export const keys: readonly Command[] = [
 function lineOf({ purpose, state, kid, createdAt, activatesAt, endsAt }: KeyDescription): string {
   const until = endsAt !== undefined ? `published until ${instant(endsAt)}` : activatesAt !== undefined ? `signs from ${instant(activatesAt)}` : '';
   return `${purpose.padEnd(8)}${state.padEnd(9)}${kid.padEnd(45)}made ${instant(createdAt)}  ${until}`.trimEnd();
-}
-
-/** A key as JSON, like the admin API's. */
-function describeKey({ kid, purpose, state, createdAt, activatesAt, activatedAt, retiredAt, endsAt }: KeyDescription) {
-  const times = { created_at: createdAt, activates_at: activatesAt, activated_at: activatedAt, retired_at: retiredAt, ends_at: endsAt };
-  return { kid, purpose, state, ...Object.fromEntries(Object.entries(times).flatMap(([name, at]) => (at === undefined ? [] : [[name, iso(at)]]))) };
 }

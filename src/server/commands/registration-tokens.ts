@@ -1,10 +1,11 @@
-import type { InitialAccessToken, RegistrationPolicy } from '../../index.ts';
+import type { RegistrationPolicy } from '../../index.ts';
 import { UsageError, command, type Command } from '../command-line/command.ts';
 import { PAGE, more, pages } from '../command-line/pages.ts';
 import { readObject, seconds } from '../command-line/read.ts';
-import { fields, instant, iso, table } from '../command-line/text.ts';
+import { fields, instant, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 import { grantsOf } from './client-metadata.ts';
+import { registrationTokenJson } from './shapes.ts';
 
 /** What a policy is called in JSON, and here. */
 const MEMBERS = { grant_types: 'grantTypes', auth_methods: 'authMethods', redirect_hosts: 'redirectHosts', scopes: 'scopes', metadata: 'metadata' } as const satisfies Record<string, keyof RegistrationPolicy>;
@@ -22,7 +23,7 @@ export const registrationTokens: readonly Command[] = [
       });
       const rows = items.map(({ id, label, state, expiresAt, clientId }) => [id, label, state, instant(expiresAt), clientId ?? '']);
       return {
-        json: { registration_tokens: items.map(describeToken), ...(cursor !== undefined && { next_cursor: cursor }) },
+        json: { registration_tokens: items.map(registrationTokenJson), ...(cursor !== undefined && { next_cursor: cursor }) },
         text: table(['token', 'label', 'state', 'expires', 'client'], rows, 'there are no registration tokens') + more(cursor),
       };
     }),
@@ -52,7 +53,7 @@ export const registrationTokens: readonly Command[] = [
       };
       const { token, value } = await registry.admin.registrationTokens.create({ label: given.label, expiresIn: seconds('--expires-in', given['expires-in']), policy: asked }, registry.actor);
       return {
-        json: { ...describeToken(token), token: value },
+        json: { ...registrationTokenJson(token), initial_access_token: value },
         text: `${fields([['ID', token.id], ['TOKEN', value], ['EXPIRES', instant(token.expiresAt)]])}\n\nThe token is not shown again. It registers one client: POST ${registry.issuer}/reg`,
       };
     }),
@@ -72,17 +73,4 @@ function policyOf(value: Readonly<Record<string, unknown>>, file: string): Regis
   const unknown = Object.keys(value).find((member) => !Object.hasOwn(MEMBERS, member));
   if (unknown !== undefined) throw new UsageError(`${file}: there is no ${unknown} in a policy; there are ${Object.keys(MEMBERS).join(', ')}`);
   return Object.fromEntries(Object.entries(value).map(([member, content]) => [MEMBERS[member as keyof typeof MEMBERS], content]));
-}
-
-/** A token as JSON, like the admin API's. */
-function describeToken({ id, label, policy, state, createdAt, expiresAt, clientId }: InitialAccessToken) {
-  return {
-    id,
-    label,
-    state,
-    policy: Object.fromEntries(Object.entries(MEMBERS).filter(([, member]) => policy[member] !== undefined).map(([wire, member]) => [wire, policy[member]])),
-    created_at: iso(createdAt),
-    expires_at: iso(expiresAt),
-    ...(clientId !== undefined && { client_id: clientId }),
-  };
 }

@@ -1,9 +1,10 @@
 import type { ResourceServer } from '../../index.ts';
 import { UsageError, command, type Command, type Option } from '../command-line/command.ts';
 import { oneOf, seconds } from '../command-line/read.ts';
-import { count, fields, instant, iso, table } from '../command-line/text.ts';
+import { count, fields, instant, table } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 import { identifierOf } from './client-metadata.ts';
+import { resourceServerJson } from './shapes.ts';
 
 const SETTINGS = {
   name: { value: 'TEXT', about: 'its name' },
@@ -21,7 +22,7 @@ export const resourceServers: readonly Command[] = [
     run: ({ json }) => withRegistry(json, async ({ admin }) => {
       const found = await admin.resources.list();
       const rows = found.map(({ identifier, name, origin, format, ttl, scopes }) => [identifier, name, origin, format, `${ttl} s`, count(scopes.length, 'scope')]);
-      return { json: { resource_servers: found.map(describeResourceServer) }, text: table(['resource server', 'name', 'origin', 'tokens', 'life', 'scopes'], rows, 'there are no resource servers') };
+      return { json: { resource_servers: found.map(resourceServerJson) }, text: table(['resource server', 'name', 'origin', 'tokens', 'life', 'scopes'], rows, 'there are no resource servers') };
     }),
   }),
   command({
@@ -84,16 +85,6 @@ function scopeOf(text: string) {
   return { name: text.slice(0, split), description: { en: text.slice(split + 1) }, level: 1 as const };
 }
 
-/** A resource server as JSON, like the admin API's. */
-export function describeResourceServer({ id, identifier, name, origin, audience, format, algorithm, ttl, scopes, createdAt, updatedAt }: ResourceServer) {
-  return {
-    id, identifier, name, origin, audience, format, algorithm, ttl,
-    scopes,
-    ...(createdAt !== undefined && { created_at: iso(createdAt) }),
-    ...(updatedAt !== undefined && { updated_at: iso(updatedAt) }),
-  };
-}
-
 function answerWith(server: ResourceServer, used?: { readonly clients: readonly string[]; readonly count: number }) {
   const { id, identifier, name, origin, audience, format, algorithm, ttl, scopes, updatedAt } = server;
   const text = [
@@ -105,7 +96,7 @@ function answerWith(server: ResourceServer, used?: { readonly clients: readonly 
     '',
     scopeTable(server),
   ].join('\n');
-  return { json: { ...describeResourceServer(server), ...(used && { used_by: used }) }, text: scopes.length > 0 ? text : `${text}\ntandem scopes put ${identifier} NAME --description WORDS adds one` };
+  return { json: { ...resourceServerJson(server), ...(used && { used_by: used }) }, text: scopes.length > 0 ? text : `${text}\ntandem scopes put ${identifier} NAME --description WORDS adds one` };
 }
 
 /** The scopes of a resource server for people. */

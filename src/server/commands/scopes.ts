@@ -4,7 +4,8 @@ import { level } from '../command-line/read.ts';
 import { count } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 import { identifierOf } from './client-metadata.ts';
-import { describeResourceServer, scopeTable } from './resource-servers.ts';
+import { scopeTable } from './resource-servers.ts';
+import { resourceServerJson } from './shapes.ts';
 
 /** `tandem scopes …`: what the scopes of a resource server are called, and which level they take. */
 export const scopes: readonly Command[] = [
@@ -33,7 +34,7 @@ export const scopes: readonly Command[] = [
       if (description.en === undefined) throw new UsageError('--description must say in English what the scope lets a client do');
       const scope: Scope = { name: name!, description: { ...description, en: description.en }, level: level(given.level) ?? before?.level ?? 1 };
       const server = await admin.resources.putScope(identifier, scope, actor);
-      return { json: describeResourceServer(server), text: scopeTable(server) };
+      return { json: resourceServerJson(server), text: scopeTable(server) };
     }),
   }),
   command({
@@ -42,7 +43,7 @@ export const scopes: readonly Command[] = [
     operands: ['<resource>', '<scope>'],
     run: ({ operands: [resource, name], json }) => withRegistry(json, async (registry) => {
       const server = await registry.admin.resources.removeScope(await identifierOf(resource!, registry), name!, registry.actor);
-      return { json: describeResourceServer(server), text: `${name} is deleted` };
+      return { json: resourceServerJson(server), text: `${name} is deleted` };
     }),
   }),
   command({
