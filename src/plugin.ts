@@ -96,7 +96,7 @@ const SWEEP_EVERY = 60_000;
 export function tandem(options: TandemOptions): Tandem {
   checkOptions(options);
   const context = createContext(options, options.issuer.replace(/\/$/, ''));
-  const { accounts, admin, audit, directory, http, keys, oidc, protect, recovery, router, twoCall, sweepers, closers } = createRooms(context, options);
+  const { accounts, admin, audit, directory, http, keys, oidc, protect, recovery, registration, router, twoCall, sweepers, closers } = createRooms(context, options);
   const { db, log } = context;
   /** The keys of the provider that is made next; a provider does not tell its own. */
   let configured: JWKS | undefined;
@@ -135,7 +135,7 @@ export function tandem(options: TandemOptions): Tandem {
       const [pin, mend] = oidc.attach(provider);
       if (configured) twoCall?.attach(provider, configured);
       timer ??= setInterval(sweepNow, SWEEP_EVERY).unref();
-      return compose([pin, ourPaths(router, http), mend, ...(accounts ? [tellSignOuts(accounts)] : [])]);
+      return compose([pin, ourPaths(router, http), mend, ...(registration ? [registration.attach(provider)] : []), ...(accounts ? [tellSignOuts(accounts)] : [])]);
     },
     catchAll: () => compose([http.middleware, catchAll()]),
     protect,

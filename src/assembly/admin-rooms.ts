@@ -8,14 +8,6 @@ import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { ResetSecondFactor } from '../recovery/reset.ts';
 import type { Frame } from './frame.ts';
 
-/** A room that is not built. */
-const unbuilt = <T extends object>(what: string): T =>
-  new Proxy({} as T, {
-    get: () => async () => {
-      throw new Error(`tandem: there are no ${what} yet`);
-    },
-  });
-
 /** What administrators do, where that is on. */
 export function addAdmin(
   frame: Frame,
@@ -31,7 +23,7 @@ export function addAdmin(
   const admin = createAdmin(context, {
     clients: frame.clients!,
     resources: frame.registry!,
-    registrationTokens: unbuilt('registration tokens'),
+    registrationTokens: frame.registration!.tokens,
     roles,
     accounts,
     directory,

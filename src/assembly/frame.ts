@@ -19,6 +19,7 @@ import type { createOidc } from '../oidc/oidc.ts';
 import type { OidcPages } from '../oidc/sign-in/routes.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
 import type { Recovery, ShowFirstCodes } from '../recovery/recovery.ts';
+import type { Registration } from '../registration/registration.ts';
 import type { ResourceRegistry, ScopeHolders } from '../resources/types.ts';
 import type { Authenticators } from '../totp/authenticators/authenticators.ts';
 import type { TandemOptions } from './options.ts';
@@ -70,6 +71,8 @@ export interface Frame {
   readonly registry: ResourceRegistry | undefined;
   /** The clients in the database, where their registry is on. */
   readonly clients: ClientRegistry | undefined;
+  /** Clients that register themselves, where the registry is on. */
+  readonly registration: Registration | undefined;
   readonly accounts: AccountsService | undefined;
   /** The accounts that clients look after, where the enrolment API is on. */
   readonly managed: ManagedAccounts | undefined;

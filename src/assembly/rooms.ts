@@ -18,7 +18,7 @@ import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
 import { addAdmin } from './admin-rooms.ts';
 import { addDocument, createOwnApi } from './api.ts';
-import { clientsOf } from './client-rooms.ts';
+import { clientsOf, registrationOf } from './client-rooms.ts';
 import { addEnrolment, managedAccountsOf } from './enrolment-rooms.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
@@ -44,6 +44,7 @@ export function createRooms(context: Context, options: TandemOptions) {
   sweepers.push(() => expiring.sweep(), () => oidc.sweep(), () => keys.service.prune());
   closers.push(() => http.close(), () => oidc.settled());
 
+  if (frame.registration) sweepers.push(() => frame.registration!.sweep());
   addAccounts(frame);
   if (frame.clients) clientRoutes(router, frame.clients);
   const directory = features.qr?.options.accounts ?? features.totp?.options.accounts ?? frame.accounts;
@@ -62,7 +63,7 @@ export function createRooms(context: Context, options: TandemOptions) {
   sweepers.push(() => notices.sweep());
   closers.push(() => notices.close());
 
-  return { accounts: frame.accounts, admin, audit, directory, http, keys, oidc, protect: frame.protect, recovery, router, twoCall, sweepers, closers };
+  return { accounts: frame.accounts, admin, audit, directory, http, keys, oidc, protect: frame.protect, recovery, registration: frame.registration, router, twoCall, sweepers, closers };
 }
 
 /** The keys, and those of them that the next provider is made with. */
@@ -97,12 +98,14 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   const resources = registry ?? fixedResources(fixed);
   const secondFactors = secondFactorsOf(late, features);
   const clients = clientsOf(context, { features, resources });
+  const registration = registrationOf(context, { features, registry });
   const oidc = createOidc(context, {
     http,
     resources,
     fixed,
     adapter: createAdapter(context),
     clients,
+    registration: registration?.provider,
     findAccount: accounts?.findAccount,
     home,
     devices: { usable: async (deviceId, tx) => late.devices?.usable(deviceId, tx) },
@@ -114,7 +117,7 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   const [protect, roles] = [createProtect(context, oidc.tokens, { fixed, registry }), createRoles(context)];
   const [router, methods, factors] = [new Router(), [] as Frame['methods'], factorsOf(late)];
   return {
-    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources, registry, clients,
+    context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources, registry, clients, registration,
     pages: oidc.routes(router, methods),
     protect,
     api: createOwnApi(context, { router, protect, tokens: oidc.tokens, roles }),

@@ -13,6 +13,7 @@ import type { Levels } from './levels.ts';
 import { CLIENT_METADATA, INFORMATION, validateClientMetadata } from './metadata.ts';
 import { withHostedKeys } from './outgoing.ts';
 import { createPolicy } from './policy.ts';
+import { refuseOwnRegistration, type RegistrationParts } from './registration.ts';
 import { resourceIndicators, type ResourceServers } from './resources.ts';
 import { createTokenClaims } from './token-claims.ts';
 
@@ -31,6 +32,8 @@ export interface ConfigurationParts {
   readonly adapter: AdapterConstructor | AdapterFactory;
   /** The clients in the database, where their registry is on. */
   readonly clients?: Pick<ClientRegistry, 'adapter' | 'jwks'> | undefined;
+  /** Clients that register themselves, where they may. */
+  readonly registration?: RegistrationParts | undefined;
   /** Tandem's own accounts, where they are on: then subjects are pairwise, too. */
   readonly accounts?: {
     readonly findAccount: FindAccount;
@@ -85,7 +88,7 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
     extraClientMetadata: {
       properties: [...new Set([...CLIENT_METADATA, ...INFORMATION, ...(host.extraClientMetadata?.properties ?? [])])],
       validator(ctx, key, value, metadata) {
-        validateClientMetadata(key, value, metadata, { cleartext: !accounts, hashed: parts.clients !== undefined, self: selfOf(ctx, metadata, features) });
+        validateClientMetadata(key, value, metadata, { cleartext: !accounts, hashed: parts.clients !== undefined, self: selfOf(parts, ctx, metadata, features) });
         return host.extraClientMetadata?.validator?.(ctx, key, value, metadata);
       },
     },
@@ -110,7 +113,8 @@ export function mergeConfiguration(parts: ConfigurationParts, host: Configuratio
 }
 
 /** Where no merging helps: two owners of one thing. */
-function refuseClashes({ accounts }: ConfigurationParts, host: Configuration): void {
+function refuseClashes({ accounts, registration }: ConfigurationParts, host: Configuration): void {
+  refuseOwnRegistration(registration, host.features);
   const clash = (key: string, why: string) => {
     throw new TypeError(`configure: ${key} clashes with Tandem: ${why}`);
   };
@@ -141,6 +145,7 @@ function mergeFeatures(parts: ConfigurationParts, host: Features, staticScopes: 
     revocation: { enabled: true, allowedPolicy: revocationAllowed },
     rpInitiatedLogout: { enabled: true, logoutSource: pages.logoutSource, postLogoutSuccessSource: pages.postLogoutSuccessSource },
     userinfo: { enabled: true },
+    ...parts.registration?.features,
   } as Features;
   const merged: Record<string, unknown> = { ...ours };
   for (const [name, settings] of Object.entries(host)) {
@@ -163,9 +168,11 @@ function mergeFeatures(parts: ConfigurationParts, host: Features, staticScopes: 
 }
 
 /** A host's storage, or ours; with clients in their registry where that is on. */
-function adapterOf({ clients, adapter: ours }: ConfigurationParts, host: Configuration['adapter']): NonNullable<Configuration['adapter']> {
+function adapterOf({ clients, registration, adapter: ours }: ConfigurationParts, host: Configuration['adapter']): NonNullable<Configuration['adapter']> {
   const others = host ?? ours;
-  return clients ? clients.adapter(factoryOf(others)) : others;
+  if (!clients) return others;
+  const withClients = clients.adapter(factoryOf(others));
+  return registration?.adapter(withClients) ?? withClients;
 }
 
 /** The library makes an object of whatever has a prototype, and calls the rest. */
@@ -174,7 +181,8 @@ function factoryOf(adapter: AdapterConstructor | AdapterFactory): AdapterFactory
 }
 
 /** Only a registration comes with a request; a metadata document is told by its URL, which is the client's id. */
-function selfOf(ctx: KoaContextWithOIDC | undefined, { client_id: id }: ClientMetadata, features: Features) {
+function selfOf({ registration }: ConfigurationParts, ctx: KoaContextWithOIDC | undefined, { client_id: id }: ClientMetadata, features: Features) {
+  if (ctx && registration) return { given: registration.given(ctx) };
   if (ctx) return { given: ctx.oidc.route === 'client_update' ? (ctx.oidc.client ?? {}) : {} };
   return features.clientIdMetadataDocument?.enabled && id?.startsWith('https://') ? { given: {} } : undefined;
 }
