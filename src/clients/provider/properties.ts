@@ -21,6 +21,7 @@ const HOSTING = new Set<unknown>(['private_key_jwt', 'self_signed_tls_client_aut
 const POLLING = new Set<unknown>(['urn:ietf:params:oauth:grant-type:device_code', 'urn:openid:params:grant-type:ciba']);
 /** Methods of authentication without a secret. */
 const SECRETLESS = new Set<unknown>(['none', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth']);
+export const isSecretless = (method: unknown): boolean => SECRETLESS.has(method);
 const NOT_METADATA = ['client_id', 'client_id_issued_at', 'client_secret', 'client_secret_expires_at', 'registration_access_token', 'registration_client_uri'];
 
 /** @param options `sectorOf`: the sector of a client that names none, where subjects are pairwise */
@@ -43,7 +44,7 @@ export function createProperties({ issuer, sectorOf }: { issuer: string; sectorO
         ...metadata,
         client_id: clientId,
         client_id_issued_at: Math.floor(createdAt / 1000),
-        ...(!SECRETLESS.has(method) && { client_secret: standIn(clientId) }),
+        ...(!isSecretless(method) && { client_secret: standIn(clientId) }),
       };
     },
 

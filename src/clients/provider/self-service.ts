@@ -7,7 +7,7 @@ import { assertKnownScopes, differences, type createChanger } from '../changes.t
 import { keepSecret, type StoredSecret } from '../credentials/secrets.ts';
 import type { ClientRecord, ClientStore } from '../store.ts';
 import type { SelfService } from './adapter.ts';
-import type { Properties } from './properties.ts';
+import { isSecretless, type Properties } from './properties.ts';
 
 export interface SelfServiceParts {
   readonly store: ClientStore;
@@ -21,8 +21,8 @@ export function createSelfService({ db, clock, events }: Pick<Context, 'db' | 'c
   const itself = (clientId: string): Actor => ({ kind: 'client', id: clientId, authority: new Set() });
 
   /** A secret that the library has just made, and tells the client; the one that stands in is none. */
-  function secretsOf(clientId: string, { client_secret: secret }: ClientMetadata, before: readonly StoredSecret[]): readonly StoredSecret[] {
-    if (secret === undefined) return [];
+  function secretsOf(clientId: string, { client_secret: secret, token_endpoint_auth_method: method }: ClientMetadata, before: readonly StoredSecret[]): readonly StoredSecret[] {
+    if (secret === undefined || isSecretless(method)) return [];
     return secret === properties.standIn(clientId) ? before : [keepSecret(secret, clock())];
   }
 
