@@ -177,7 +177,7 @@ export function operation(api: Api, definition: Definition<ZodObject, ZodObject,
 
 /** Refused by a service rather than by the guard, a caller is told no less of what to ask for (RFC 6750 §3). */
 function addChallenge(ctx: KoaContext, { code, status, message, extra }: AppError, scope: string | undefined): void {
-  const told = scope === undefined || ctx.response.has('WWW-Authenticate');
+  const told = scope === undefined || ctx.response.headers['www-authenticate'] !== undefined;
   // One who may not do it at all is helped by no other token.
   if (told || (status !== 401 && code !== 'insufficient_scope')) return;
   const lacking = typeof extra['scope'] === 'string' ? extra['scope'] : scope;
