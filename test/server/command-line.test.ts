@@ -64,6 +64,26 @@ describe('the command line', function () {
     });
   }
 
+  it('answers with --json by one document, and fails by one', async () => {
+    const env = { DATABASE_URL: folder.url('json.sqlite') };
+    const failures: Array<[args: string[], more: Record<string, string>, error: string]> = [
+      [['clients', 'show', 'nobody'], {}, 'not_found'],
+      [['clients', 'show'], {}, 'usage'],
+      [['clients', 'frob'], {}, 'usage'],
+      [['clients', 'list', '--nonsense'], {}, 'usage'],
+      [['keys', 'list'], { PORT: 'eighty' }, 'configuration'],
+    ];
+    for (const [args, more, error] of failures) {
+      const program = run([...args, '--json'], { ...env, ...more });
+      assert.deepEqual([await program.ended(), program.output()], [1, ''], args.join(' '));
+      const failure = JSON.parse(program.errors()) as { error: string; error_description: string };
+      assert.deepEqual([failure.error, typeof failure.error_description], [error, 'string']);
+    }
+    const program = run(['--json', 'keys', 'list'], env);
+    assert.deepEqual([await program.ended(), program.errors()], [0, '']);
+    assert.equal((JSON.parse(program.output()) as { keys: unknown[] }).keys.length, 8);
+  });
+
   it('stops at a database that cannot be used while the demo starts beside it, and leaves nothing running', async () => {
     await writeFile(folder.path('words.txt'), 'no database, and long enough to be taken for a bad one');
     const base = { LOG_LEVEL: 'fatal', PORT: '0', DEMO_PORT: '0' };
