@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Adapter, AdapterFactory } from 'oidc-provider';
+import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
 import { onEachDatabase } from '../support/databases.ts';
 import { itWhere } from '../support/skip.ts';
 import { countStatements } from '../support/statements.ts';
@@ -11,10 +11,10 @@ const ELSEWHERE = { client_id: 'elsewhere', client_secret: 'elsewhere-elsewhere-
 /** A host's own storage, with a client in it. */
 function hostStorage() {
   const asked: string[] = [];
-  const rows = new Map<string, object>([['Client:elsewhere', ELSEWHERE]]);
+  const rows = new Map<string, AdapterPayload>([['Client:elsewhere', ELSEWHERE]]);
   const factory: AdapterFactory = (model) => ({
     find: async (id: string) => (asked.push(`${model}:${id}`), rows.get(`${model}:${id}`)),
-    upsert: async (id: string, payload: object) => void rows.set(`${model}:${id}`, payload),
+    upsert: async (id: string, payload: AdapterPayload) => void rows.set(`${model}:${id}`, payload),
     destroy: async (id: string) => void rows.delete(`${model}:${id}`),
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,

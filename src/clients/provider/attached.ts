@@ -5,7 +5,7 @@ import { isClientId, type ClientStore } from '../store.ts';
 import { clientClass } from '../validation.ts';
 import type { Properties } from './properties.ts';
 
-/** How many clients a process keeps as they were made; one takes about 6 KiB. */
+/** How many clients a process keeps as they were made; one takes about 3 KiB. */
 const KEPT = 10_000;
 
 /** Keeps what was used last. */
