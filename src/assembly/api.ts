@@ -45,7 +45,7 @@ export function createAuthorize({ issuer }: Pick<Context, 'issuer'>, { protect, 
   }
 
   function refuse(ctx: KoaContext, code: ErrorCode, description: string, extra: Readonly<Record<string, string>>): AppError {
-    ctx.set('WWW-Authenticate', challenge('Bearer', { realm: issuer, error: code, error_description: description, ...extra }));
+    ctx.set('WWW-Authenticate', challenge(/^dpop /i.test(ctx.get('Authorization')) ? 'DPoP' : 'Bearer', { realm: issuer, error: code, error_description: description, ...extra }));
     return new AppError(code, description, { extra });
   }
 
