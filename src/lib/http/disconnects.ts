@@ -1,7 +1,7 @@
 import type { Context as KoaContext } from 'koa';
 import type { Log } from '../log.ts';
 
-const CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE']);
+const CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE']);
 
 /**
  * Keeps to itself when the caller of this request hangs up, as every closed tab does: nobody is left to be answered and

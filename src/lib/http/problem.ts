@@ -42,7 +42,9 @@ function errorsOf(error: unknown): { errors: ReadonlyArray<{ detail: string; poi
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({ detail: 'unknown field', pointer: pointer([...path, key.slice(0, 60)]) }))
       : [{ detail: message, pointer: pointer(path) }]);
-  return { errors: errors.slice(0, MAX_ERRORS) };
+  // One of each place: what is of the wrong type is often too short as well.
+  const places = new Map(errors.reverse().map((each) => [each.pointer, each]));
+  return { errors: [...places.values()].reverse().slice(0, MAX_ERRORS) };
 }
 
 function pointer(path: readonly PropertyKey[]): string {
