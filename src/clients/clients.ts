@@ -13,7 +13,7 @@ import { withClients } from './provider/adapter.ts';
 import { attachClients } from './provider/attached.ts';
 import { createProperties } from './provider/properties.ts';
 import { createSelfService } from './provider/self-service.ts';
-import { clientChangesSchema, METADATA, newClientSchema } from './schema.ts';
+import { clientChangesSchema, METADATA, metadataSchema, newClientSchema } from './schema.ts';
 import { createClientStore, type ClientRecord, type Position } from './store.ts';
 import type { ClientRegistry, Metadata, RegisteredClient } from './types.ts';
 import { readMetadata, takesSecret, validateByProvider } from './validation.ts';
@@ -48,6 +48,8 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
   const judge = (record: ClientRecord): Promise<Client> => validateByProvider(provider(), properties.of(record), record.metadata);
   const credentials = createCredentials(context, { change, api, judge });
 
+  const taken = () => new AppError('conflict', 'there is a client with this id, or there was one', { extra: { field: 'client_id' } });
+
   function toPublic({ clientId, metadata, origin, secrets, keys, createdAt, updatedAt }: ClientRecord): RegisteredClient {
     return { clientId, metadata, origin, secrets: validAt(secrets, clock()).map(publicSecret), keys: keys.map(publicKey), createdAt, updatedAt };
   }
@@ -70,7 +72,6 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
     async create(input, actor, { generateKey } = {}) {
       const { client_id: clientId = randomToken(16), ...metadata } = readMetadata(newClientSchema, input, extra) as Metadata & { client_id?: string };
       assertAuthority(actor, api, metadata);
-      const taken = () => new AppError('conflict', 'there is a client with this id, or there was one', { extra: { field: 'client_id' } });
       if (own.has(clientId)) throw taken();
       const now = clock();
       const pair = generateKey === undefined ? undefined : await makeKeyPair(generateKey, now);
@@ -115,6 +116,14 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
         };
       });
       return toPublic(record);
+    },
+
+    async check(clientId, input, actor) {
+      const metadata = readMetadata(metadataSchema, input, extra) as Metadata;
+      const known = await store.find(clientId);
+      assertAuthority(actor, api, ...(known ? [known.metadata] : []), metadata);
+      if (!known && (own.has(clientId) || (await db.transaction((tx) => store.isTaken(clientId, tx))))) throw taken();
+      await judge({ ...(known ?? { clientId, version: 1, origin: 'admin', secrets: [], keys: [], createdAt: clock(), updatedAt: clock() }), metadata });
     },
 
     async remove(clientId, actor) {

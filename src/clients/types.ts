@@ -64,6 +64,12 @@ export interface ClientRegistry extends ScopeHolders {
    * @throws AppError `not_found`, and as {@link ClientRegistry.create}
    */
   update(clientId: string, changes: Metadata, actor: Actor): Promise<RegisteredClient>;
+  /**
+   * Finds out whether a client, there or not, could have this metadata and no other; that its resource servers and scopes exist is not asked.
+   *
+   * @throws AppError as {@link ClientRegistry.create}
+   */
+  check(clientId: string, metadata: Metadata, actor: Actor): Promise<void>;
   /** Ends it: its tokens count for nothing from now on. Its id is never given again. */
   remove(clientId: string, actor: Actor): Promise<void>;
   /**

@@ -24,18 +24,24 @@ export function createApply({ clients, resources }: { clients: ClientRegistry; r
       ...(prune ? await planResourcePruning(wantedServers, resources, actor) : []),
     ];
     const steps: ApplyStep[] = [];
-    for (const each of planned) steps.push(dryRun ? each.step : await carryOut(each, steps));
+    for (const each of planned) steps.push(await take(each, dryRun, steps));
     return { dryRun, steps };
   };
 }
 
-/** @throws AppError telling which step was refused, with `applied`, how many were done before */
-async function carryOut({ step, carryOut: work }: Planned, done: readonly ApplyStep[]): Promise<ApplyStep> {
+/**
+ * Does a step, or in a dry run finds out whether it would be refused.
+ *
+ * @throws AppError telling which step was refused, with `applied`, how many were done before
+ */
+async function take({ step, carryOut, check }: Planned, dryRun: boolean, done: readonly ApplyStep[]): Promise<ApplyStep> {
   try {
-    return { ...step, ...(await work?.()) };
+    if (!dryRun) return { ...step, ...(await carryOut?.()) };
+    await check?.();
+    return step;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const applied = done.filter(({ action }) => action !== 'unchanged').length;
+    const applied = dryRun ? 0 : done.filter(({ action }) => action !== 'unchanged').length;
     throw new AppError(error.code, `${step.kind.replace('_', ' ')} ${step.id}: ${error.message}`, { extra: { ...error.extra, applied }, cause: error });
   }
 }

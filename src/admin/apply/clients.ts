@@ -20,9 +20,11 @@ async function planClient({ client_id: id, managed_keys: given, ...metadata }: W
   const known = await find(clients, id);
   const keys = new Map<string, JWK>();
   for (const key of (given ?? []) as JWK[]) keys.set(typeof key.kid === 'string' ? key.kid : await thumbprint(key), key);
+  const check = () => clients.check(id, metadata, actor);
   if (!known) {
     return {
       step: { action: 'create', kind: 'client', id },
+      check,
       async carryOut() {
         const { secret } = await clients.create({ ...metadata, client_id: id }, actor);
         for (const key of keys.values()) await clients.addKey(id, key as never, actor);
@@ -40,7 +42,7 @@ async function planClient({ client_id: id, managed_keys: given, ...metadata }: W
     for (const [, key] of missing) await clients.addKey(id, key as never, actor);
     const members = Object.keys(differences(known.metadata, metadata));
     if (members.length > 0) await clients.update(id, Object.fromEntries(members.map((name) => [name, (metadata as Metadata)[name] ?? null])), actor);
-  });
+  }, check);
 }
 
 async function find(clients: ClientRegistry, id: string): Promise<RegisteredClient | undefined> {

@@ -5,6 +5,8 @@ export interface Planned {
   readonly step: ApplyStep;
   /** Does it; what it returns belongs to the step. Absent where there is nothing to do. */
   readonly carryOut?: () => Promise<Pick<ApplyStep, 'secret'> | void>;
+  /** Finds out whether it would be refused, as far as that can be told before those that come before it are done. */
+  readonly check?: () => Promise<void>;
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -25,7 +27,7 @@ function canonical(value: unknown): string {
 }
 
 /** An update, or nothing where nothing differs. */
-export function updateOf(kind: ApplyStep['kind'], id: string, changes: NonNullable<ApplyStep['changes']>, carryOut: () => Promise<unknown>): Planned {
+export function updateOf(kind: ApplyStep['kind'], id: string, changes: NonNullable<ApplyStep['changes']>, carryOut: () => Promise<unknown>, check?: () => Promise<void>): Planned {
   if (Object.keys(changes).length === 0) return { step: { action: 'unchanged', kind, id } };
-  return { step: { action: 'update', kind, id, changes }, carryOut: async () => void (await carryOut()) };
+  return { step: { action: 'update', kind, id, changes }, carryOut: async () => void (await carryOut()), ...(check && { check }) };
 }
