@@ -47,34 +47,39 @@ export function readPolicy(input: unknown): RegistrationPolicy {
 const REDIRECTS = ['redirect_uris', 'post_logout_redirect_uris', 'initiate_login_uri'] as const;
 
 /**
- * Holds what a client asks for against a policy, and says for it what it leaves to the provider, so that no default is more than the policy allows.
+ * Holds what a client would be against a policy. It looks at the client that the library makes of a request, not at the request: the library fills in
+ * what was left out, and adds the grant type of a response type.
  *
- * @param metadata what it asks for; changed
+ * @param client the metadata that the client would have
  * @param present what it has already, and may keep: an administrator may have given it more
  * @throws InvalidClientMetadata (RFC 7591 §3.2.2) naming the member
  */
-export function enforcePolicy(policy: RegistrationPolicy, metadata: ClientMetadata, present: ClientMetadata | undefined): void {
-  checkShape(metadata);
-  if (policy.grantTypes) {
-    metadata.grant_types ??= ['authorization_code'];
-    allow('grant_types', metadata.grant_types, policy.grantTypes, present?.grant_types);
-  }
-  if (policy.authMethods) {
-    metadata.token_endpoint_auth_method ??= 'client_secret_basic';
-    allow('token_endpoint_auth_method', [metadata.token_endpoint_auth_method], policy.authMethods, [present?.token_endpoint_auth_method]);
-  }
-  if (policy.scopes) limitScopes(policy.scopes, metadata, present);
+export function enforcePolicy(policy: RegistrationPolicy, client: ClientMetadata, present: ClientMetadata | undefined): void {
+  if (policy.grantTypes) allow('grant_types', client.grant_types, policy.grantTypes, present?.grant_types);
+  if (policy.authMethods) allow('token_endpoint_auth_method', [client.token_endpoint_auth_method], policy.authMethods, [present?.token_endpoint_auth_method]);
+  if (policy.scopes) allow('scope', client.scope?.split(' '), policy.scopes, present?.scope?.split(' '));
   if (policy.redirectHosts) {
     for (const member of REDIRECTS) {
       const kept = [present?.[member] ?? []].flat();
-      const strange = [metadata[member] ?? []].flat().find((uri) => !kept.includes(uri) && !isAtHost(uri, policy.redirectHosts!));
+      const strange = [client[member] ?? []].flat().find((uri) => !kept.includes(uri) && !isAtHost(uri, policy.redirectHosts!));
       if (strange !== undefined) throw refused(member, `may be at ${policy.redirectHosts.join(', ')} alone`);
     }
   }
 }
 
-/** What the library does not look at closely: names that people see, and sizes. */
-function checkShape(metadata: ClientMetadata): void {
+/**
+ * The scopes of a client that names none: those of the policy, for without any of its own it could ask for all that there are.
+ *
+ * @throws InvalidClientMetadata where the policy has none, and people are to sign in
+ */
+export function defaultScope({ scopes }: RegistrationPolicy, { scope, grant_types: grants = [] }: ClientMetadata): string | undefined {
+  if (scope || !scopes) return scope;
+  if (scopes.length === 0 && grants.some((grant) => grant !== 'client_credentials')) throw refused('scope', 'may name none, and without one nobody can sign in');
+  return scopes.join(' ') || undefined;
+}
+
+/** What the library does not look at closely: names that people see, and sizes. @throws InvalidClientMetadata */
+export function checkShape(metadata: ClientMetadata): void {
   for (const [name, schema] of Object.entries(METADATA)) {
     const value = metadata[name];
     const result = value === undefined || value === null ? undefined : schema.safeParse(value);
@@ -82,17 +87,8 @@ function checkShape(metadata: ClientMetadata): void {
   }
 }
 
-/** A client without scopes of its own may ask for all that there are: so it gets those of the policy. */
-function limitScopes(allowed: readonly string[], metadata: ClientMetadata, present: ClientMetadata | undefined): void {
-  const asked = metadata.scope?.split(' ').filter(Boolean);
-  if (asked?.length) return allow('scope', asked, allowed, present?.scope?.split(' '));
-  const ofPeople = (metadata.grant_types ?? ['authorization_code']).some((grant) => grant !== 'client_credentials');
-  if (ofPeople && allowed.length === 0) throw refused('scope', 'may name none, and without one nobody can sign in');
-  if (allowed.length > 0) metadata.scope = allowed.join(' ');
-}
-
-function allow(member: string, asked: readonly string[], allowed: readonly string[], kept: readonly (string | undefined)[] = []): void {
-  const strange = asked.find((each) => !allowed.includes(each) && !kept.includes(each));
+function allow(member: string, asked: readonly (string | undefined)[] = [], allowed: readonly string[], kept: readonly (string | undefined)[] = []): void {
+  const strange = asked.find((each) => each !== undefined && !allowed.includes(each) && !kept.includes(each));
   if (strange !== undefined) throw refused(member, `may be ${allowed.join(', ') || 'none'}, and not ${strange}`);
 }
 

@@ -1,10 +1,10 @@
 import type { Middleware } from 'koa';
-import { errors, type AdapterPayload, type ClientMetadata, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type Adapter, type ClientMetadata, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { randomToken } from '../lib/crypto.ts';
 import type { RegistrationParts } from '../oidc/configuration/registration.ts';
-import { enforcePolicy } from './policy.ts';
+import { checkShape, defaultScope, enforcePolicy } from './policy.ts';
 import { acceptHashedSecrets, hideStandIn } from './secrets.ts';
 import { createTokenStore } from './store.ts';
 import { createTokens, hashOf, stateOf, type TokensOptions } from './tokens.ts';
@@ -55,19 +55,35 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
     await events.emit(tx, 'registration_token.used', { tokenId: token.id, label: token.label, clientId });
   });
 
-  async function judge({ oidc }: KoaContextWithOIDC, metadata: ClientMetadata): Promise<void> {
+  async function judge(ctx: KoaContextWithOIDC, metadata: ClientMetadata): Promise<void> {
+    const { oidc } = ctx;
     const { client_id: clientId } = metadata;
     const present = oidc.route === 'client_update' ? oidc.client : undefined;
     const token = present ? await store.findByClient(clientId) : await store.findByHash(hashOf(oidc.entities.InitialAccessToken?.jti ?? ''));
     if (!token) throw unknownToken();
-    enforcePolicy(token.policy, metadata, present?.metadata());
     // As every client of the registry has it.
     if (sectorOf) metadata.sector_identifier_uri ??= sectorOf(clientId);
     // What the provider hosts, it goes on to host.
     if (metadata.jwks === undefined && present?.jwksUri?.startsWith(`${issuer}/clients/`)) metadata.jwks_uri ??= present.jwksUri;
     judged.set(oidc, { clientId, given: (present as Readonly<Record<string, unknown>> | undefined) ?? token.policy.metadata ?? {} });
+    checkShape(metadata);
+    const Client = oidc.provider.Client as unknown as new (metadata: ClientMetadata, ctx: KoaContextWithOIDC) => { metadata(): ClientMetadata };
+    // A copy: the library writes into what it is given.
+    const client = new Client(structuredClone(metadata), ctx).metadata();
+    enforcePolicy(token.policy, client, present?.metadata());
+    const scope = defaultScope(token.policy, client);
+    if (scope !== undefined) metadata.scope = scope;
     if (!present) pending.set(clientId, token);
   }
+
+  const initialTokens = (other: Adapter): Partial<Adapter> => ({
+    async find(value) {
+      const token = await store.findByHash(hashOf(value));
+      if (!token) return (await other.find(value)) || undefined;
+      if (stateOf(token, clock()) !== 'open') return undefined;
+      return { kind: 'InitialAccessToken', jti: value, iat: Math.floor(token.createdAt / 1000), exp: Math.ceil(token.expiresAt / 1000), policies: [POLICY] };
+    },
+  });
 
   return {
     tokens: enabled ? tokens : { ...tokens, create: refuseWhereOff },
@@ -81,15 +97,8 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
 
           adapter: (others) => (model) => {
             const other = others(model);
-            if (model !== 'InitialAccessToken') return other;
-            return Object.assign(Object.create(other) as typeof other, {
-              async find(value: string): Promise<AdapterPayload | undefined> {
-                const token = await store.findByHash(hashOf(value));
-                if (!token) return (await other.find(value)) || undefined;
-                if (stateOf(token, clock()) !== 'open') return undefined;
-                return { kind: 'InitialAccessToken', jti: value, iat: Math.floor(token.createdAt / 1000), exp: Math.ceil(token.expiresAt / 1000), policies: [POLICY] };
-              },
-            });
+            const changed = model === 'InitialAccessToken' ? initialTokens(other) : model === 'RegistrationAccessToken' ? destroyedOnce(other) : undefined;
+            return changed ? Object.assign(Object.create(other) as Adapter, changed) : other;
           },
 
           given: ({ oidc }) => judged.get(oidc)?.given ?? (oidc.route === 'client_update' ? ((oidc.client ?? {}) as Readonly<Record<string, unknown>>) : {}),
@@ -116,6 +125,18 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
     sweep: () => store.prune(clock() - REMEMBERED),
   };
 }
+
+/** Of any number of updates at once one gets the next token: else a token that was seen once would bring forth any number. */
+const destroyedOnce = (other: Adapter): Partial<Adapter> => ({
+  async destroy(id) {
+    try {
+      await other.consume(id);
+    } catch (error) {
+      throw error instanceof errors.InvalidGrant ? new errors.InvalidToken('registration access token was replaced already') : error;
+    }
+    await other.destroy(id);
+  },
+});
 
 async function refuseWhereOff(): Promise<never> {
   throw new AppError('conflict', 'clients cannot register themselves here: dynamic registration is off');
