@@ -76,9 +76,14 @@ const restrict = (patterns, paths = []) => ({
 });
 
 const up = (rooms) => `^\\.{1,2}/(?:\\.\\./)*(?:${rooms.join('|')})/`;
-// What is below a room's own folder is the room's, whatever its name.
-const otherRooms = (rooms) => ({
-  regex: `^(?:\\.\\./)+(?:${rooms.join('|')})/(?!(?:${SHARED.map((path) => path.split('/')[1].replace('.', '\\.')).join('|')})$)`,
+/** How deep folders go below a room. */
+const DEPTHS = [1, 2, 3, 4];
+/** The files of a room's folder `depth` below src/; of their imports, those lead out of the room that go up as far as that. */
+const filesAt = (room, depth, name) => `src/${room}/${'*/'.repeat(depth - 1)}${name}`;
+/** Of those, what is in a folder of pages. */
+const pagesAt = (room, depth) => Array.from({ length: depth - 1 }, (_, above) => `src/${room}/${'*/'.repeat(above)}pages/${'*/'.repeat(depth - 2 - above)}*.ts`);
+const otherRooms = (room, depth) => ({
+  regex: `^(?:\\.\\./){${depth}}(?:${ROOMS.filter((other) => other !== room).join('|')})/(?!(?:${SHARED.map((path) => path.split('/')[1].replace('.', '\\.')).join('|')})$)`,
   allowTypeImports: true,
   message: 'services of other rooms arrive as arguments; import their types alone',
 });
@@ -148,17 +153,17 @@ export default tseslint.config(
   // 1. lib, errors and context import no room.
   { files: ['src/lib/**/*.ts', 'src/errors.ts', 'src/context.ts'], rules: restrict([{ regex: up(ROOMS), message: 'lib knows no room' }, assembly, runners]) },
   // 2. Rooms know of each other what their types say.
-  ...ROOMS.map((room) => ({ files: [`src/${room}/**/*.ts`], rules: restrict([otherRooms(ROOMS.filter((other) => other !== room)), assembly, runners]) })),
+  ...ROOMS.flatMap((room) => DEPTHS.map((depth) => ({ files: [filesAt(room, depth, '*.ts')], rules: restrict([otherRooms(room, depth), assembly, runners]) }))),
   // 3. Routes talk to services.
-  ...ROOMS.map((room) => ({
-    files: [`src/${room}/**/*routes.ts`, `src/${room}/**/pages.ts`, `src/${room}/**/pages/**`],
+  ...ROOMS.flatMap((room) => DEPTHS.map((depth) => ({
+    files: [filesAt(room, depth, '*routes.ts'), filesAt(room, depth, 'pages.ts'), ...pagesAt(room, depth)],
     rules: restrict([
-      otherRooms(ROOMS.filter((other) => other !== room)),
+      otherRooms(room, depth),
       assembly,
       runners,
       { group: ['**/store.ts', '**/*-store.ts', '**/lib/database/**'], allowTypeImports: true, message: 'routes talk to services' },
     ], [{ name: 'knex', message: 'routes talk to services' }]),
-  })),
+  }))),
   // The SDK runs on phones: nothing of the server's comes with it.
   { files: ['src/phone/index.ts', 'src/phone/sdk/**/*.ts', 'src/phone/app/**/*.ts'], rules: restrict([{ regex: `^\\.\\./(?:\\.\\./)*(?:lib|errors\\.ts|context\\.ts|${ROOMS.filter((room) => room !== 'phone').join('|')})`, message: 'what runs on the phone takes nothing of the server along' }]) },
   // The keys of the key ring and their nonces are made next to lib/crypto.
