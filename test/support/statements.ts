@@ -1,31 +1,27 @@
-import type { Knex } from 'knex';
 import type { TestDatabase } from './databases.ts';
 
-/** A database on SQLite whose statements are counted. */
-export async function countStatements(database: Pick<TestDatabase, 'open'>): Promise<{ open(): Promise<Knex>; record(): () => string[] }> {
-  const knex = await database.open();
-  let ran: string[] = [];
-  const client = knex.client as { acquireRawConnection(): Promise<{ prepare(sql: string): object }> };
-  const acquire = client.acquireRawConnection.bind(client);
-  client.acquireRawConnection = async () => {
-    const connection = await acquire();
-    const prepare = connection.prepare.bind(connection);
-    connection.prepare = (sql) => {
-      const statement = prepare(sql) as Record<'all' | 'get' | 'run', (...values: unknown[]) => unknown>;
-      for (const kind of ['all', 'get', 'run'] as const) {
-        const run = statement[kind].bind(statement);
-        statement[kind] = (...values) => (ran.push(sql), run(...values));
-      }
-      return statement;
-    };
-    return connection;
-  };
+/** A database of which each statement is counted that runs on it. */
+export async function countStatements(database: Pick<TestDatabase, 'open'>) {
+  let ran: string[] | undefined;
   return {
-    open: async () => knex,
-    /** Counts from now on; returns what ran since. */
+    async open() {
+      const knex = await database.open();
+      const connection = (await knex.client.acquireConnection()) as { prepare(sql: string): Record<'all' | 'get' | 'run', (...values: unknown[]) => unknown> };
+      const prepare = connection.prepare.bind(connection);
+      connection.prepare = (sql) => {
+        const statement = prepare(sql);
+        const counted = (how: 'all' | 'get' | 'run') => (...values: unknown[]) => {
+          ran?.push(sql.trim().split(/\s+/).join(' '));
+          return statement[how](...values);
+        };
+        return Object.assign(Object.create(statement) as typeof statement, { all: counted('all'), get: counted('get'), run: counted('run') });
+      };
+      await knex.client.releaseConnection(connection);
+      return knex;
+    },
     record() {
-      ran = [];
-      return () => ran;
+      const list: string[] = (ran = []);
+      return () => ((ran = undefined), list);
     },
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { signedInBrowser } from '../../oidc/helpers.ts';
-import { onEachDatabase, type TestDatabase } from '../../support/databases.ts';
+import { onEachDatabase } from '../../support/databases.ts';
 import { codeOf, wrongCodeOf } from '../../support/otp.ts';
+import { countStatements } from '../../support/statements.ts';
 import { countHashes } from '../../support/work.ts';
 import { itWhere } from '../../support/skip.ts';
 import { type As, otpauthOf, pick, startTwoCall, textOf, ticketOf, type TwoCallHarness } from './harness.ts';
@@ -248,29 +249,3 @@ onEachDatabase('attacks on the two-call API', (database) => {
     });
   });
 });
-
-/** A database of which each statement is counted that runs on it. */
-async function countStatements(database: TestDatabase) {
-  let ran: string[] | undefined;
-  return {
-    async open() {
-      const knex = await database.open();
-      const connection = (await knex.client.acquireConnection()) as { prepare(sql: string): Record<'all' | 'get' | 'run', (...values: unknown[]) => unknown> };
-      const prepare = connection.prepare.bind(connection);
-      connection.prepare = (sql) => {
-        const statement = prepare(sql);
-        const counted = (how: 'all' | 'get' | 'run') => (...values: unknown[]) => {
-          ran?.push(sql.trim().split(/\s+/).slice(0, 4).join(' '));
-          return statement[how](...values);
-        };
-        return Object.assign(Object.create(statement) as typeof statement, { all: counted('all'), get: counted('get'), run: counted('run') });
-      };
-      await knex.client.releaseConnection(connection);
-      return knex;
-    },
-    record() {
-      const list: string[] = (ran = []);
-      return () => ((ran = undefined), list);
-    },
-  };
-}
