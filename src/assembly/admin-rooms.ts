@@ -34,8 +34,9 @@ export function addAdmin(
     keys,
     audit,
   });
-  adminOperations(frame.api, admin, { registration: features.admin.options.registration !== false, managedAccounts: frame.managed !== undefined });
-  adminPages(frame.router, { issuer: context.issuer, admin, gate: frame.oidc.gate, secondFactors: frame.secondFactors, views: frame.http.views, home: frame.home });
+  const registration = features.admin.options.registration !== false;
+  adminOperations(frame.api, admin, { registration, managedAccounts: frame.managed !== undefined });
+  adminPages(frame.router, { issuer: context.issuer, admin, gate: frame.oidc.gate, secondFactors: frame.secondFactors, views: frame.http.views, home: frame.home, registration });
   return admin;
 }
 

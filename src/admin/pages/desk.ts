@@ -33,6 +33,8 @@ export interface AdminPagesRooms {
   readonly views: Views;
   /** Path of the account's pages. */
   readonly home: string;
+  /** Whether clients may register themselves. */
+  readonly registration: boolean;
 }
 
 interface Shown {
@@ -49,6 +51,7 @@ export interface Desk {
   readonly issuer: string;
   readonly admin: AdminService;
   readonly views: Views;
+  readonly registration: boolean;
   /** A page of administrators. */
   page<Query extends ZodType = ZodType<object>>(
     options: { readonly path: string; readonly query?: Query },
@@ -69,8 +72,10 @@ export interface Desk {
 }
 
 /** Creates the desk that the admin pages are put on. */
-export function createDesk(router: Router, { issuer, admin, gate, secondFactors, views, home }: AdminPagesRooms): Desk {
+export function createDesk(router: Router, { issuer, admin, gate, secondFactors, views, home, registration }: AdminPagesRooms): Desk {
   const say = (ctx: KoaContext, key: string, words?: Words) => views.text(ctx, `admin.${key}`, words);
+  const { tokens, ...others } = SECTIONS;
+  const sections = registration ? { ...others, tokens } : others;
   const actorOf = (ctx: KoaContext, { accountId }: SignedIn): Actor => ({ kind: 'account', id: accountId, address: ctx.ip, authority: 'all' });
 
   /** For everybody else there is nothing here: the answer is the one of an address that is none. */
@@ -106,6 +111,7 @@ export function createDesk(router: Router, { issuer, admin, gate, secondFactors,
     issuer,
     admin,
     views,
+    registration,
     page({ path, query }, handler) {
       route(router, { method: 'GET', path, kind: 'page', query: (query ?? z.object({})) as ZodType }, async (ctx, input) => {
         const actor = await enter(ctx);
@@ -121,7 +127,7 @@ export function createDesk(router: Router, { issuer, admin, gate, secondFactors,
     show(ctx, view, data, { section, title, problem, status = problem?.status ?? 200 }) {
       const done = ctx.method === 'POST' ? undefined : DONE.find((each) => each === ctx.query['done']);
       const body = views.partial(ctx, view, { ...data, problem });
-      views.render(ctx, 'admin/frame', { section, sections: SECTIONS, home, done, problem, body }, { status, title, layout: 'wide', scripts: ['admin'] });
+      views.render(ctx, 'admin/frame', { section, sections, home, done, problem, body }, { status, title, layout: 'wide', scripts: ['admin'] });
     },
     goOn: (ctx, path, done) => seeOther(ctx, `${path}?done=${done}`),
     say,

@@ -25,6 +25,8 @@ export interface Field extends FieldSpec {
   readonly value: string;
   readonly choices: ReadonlyArray<{ readonly value: string; readonly label: string; readonly chosen: boolean; readonly field: string }>;
   readonly invalid: boolean;
+  /** Why, in the words of the service. */
+  readonly problem: string;
   readonly optional: boolean;
 }
 
@@ -47,6 +49,7 @@ export function fieldsOf({ say }: Pick<Desk, 'say'>, ctx: KoaContext, specs: rea
         field: `${name}:${option}`,
       })),
       invalid: problem?.field === name,
+      problem: problem?.detail ?? '',
       optional: !required && (kind === 'text' || kind === 'area'),
     };
   });

@@ -16,7 +16,7 @@ export type { AdminPagesRooms };
  * Registers the admin pages under `/admin`: for accounts that may administer and have signed in with two factors. To all others there is nothing there.
  *
  * @example
- * adminPages(router, { issuer, admin, gate: oidc.gate, secondFactors, views: http.views, home });
+ * adminPages(router, { issuer, admin, gate: oidc.gate, secondFactors, views: http.views, home, registration: true });
  */
 export function adminPages(router: Router, rooms: AdminPagesRooms): void {
   const desk = createDesk(router, rooms);
@@ -29,5 +29,5 @@ export function adminPages(router: Router, rooms: AdminPagesRooms): void {
   clientCredentials(desk);
   resourcePages(desk);
   scopePages(desk);
-  registrationTokenPages(desk);
+  if (rooms.registration) registrationTokenPages(desk);
 }

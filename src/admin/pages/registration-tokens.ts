@@ -1,11 +1,11 @@
 import type { Context as KoaContext } from 'koa';
 import * as z from 'zod';
 import type { RegistrationPolicy } from '../../registration/types.ts';
-import { clientPath } from './clients/listing.ts';
 import { SECTIONS, type Desk } from './desk.ts';
 import { fieldsOf, linesOf, ticked, type FieldSpec, type FormValues } from './fields.ts';
 import { grantBoxes, grantsOf, isTickedIn, refuseUnknown } from './grants.ts';
 import { problemOf, type Problem } from './problems.ts';
+import { clientPath } from './references.ts';
 
 const NEW = `${SECTIONS.tokens}/new`;
 const PAGE = 25;

@@ -7,9 +7,9 @@ import { SECTIONS, type Desk } from '../desk.ts';
 import { fieldsOf, type FormValues } from '../fields.ts';
 import { grantBoxes, grantsOf, isGranted, isTickedIn, refuseUnknown, type Grants } from '../grants.ts';
 import { problemOf, type Problem } from '../problems.ts';
+import { clientPath, nameOr } from '../references.ts';
 import { clientHead } from './client.ts';
-import { nameOr } from './kinds.ts';
-import { clientOf, clientPath } from './listing.ts';
+import { clientOf } from './listing.ts';
 import { changesOf, SETTING_FIELDS, SETTING_GROUPS, SETTINGS, settingValues } from './settings-form.ts';
 
 /** The pages that change a client: its settings, and what it may ask for. */

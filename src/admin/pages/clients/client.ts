@@ -5,8 +5,9 @@ import { base64url, randomToken, sha256 } from '../../../lib/crypto.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { wordsOf, type Grants } from '../grants.ts';
-import { kindOf, nameOr, signsPeopleIn, stringOf, stringsOf } from './kinds.ts';
-import { clientOf, clientPath } from './listing.ts';
+import { clientPath, nameOr } from '../references.ts';
+import { kindOf, signsPeopleIn, stringOf, stringsOf } from './kinds.ts';
+import { clientOf } from './listing.ts';
 import { scopeOf, snippetsOf } from './snippets.ts';
 
 const TABS = ['overview', 'settings', 'access', 'credentials', 'connect'] as const;

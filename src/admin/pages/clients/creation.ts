@@ -5,8 +5,8 @@ import { SECTIONS, type Desk } from '../desk.ts';
 import { fieldsOf, type FormValues } from '../fields.ts';
 import { grantBoxes, grantsOf, isTickedIn, refuseUnknown } from '../grants.ts';
 import { problemOf, type Problem } from '../problems.ts';
-import { KIND_DEFAULTS, KIND_FIELDS, KINDS, newClientOf, nameOr, type Kind } from './kinds.ts';
-import { clientPath } from './listing.ts';
+import { clientPath, nameOr } from '../references.ts';
+import { KIND_DEFAULTS, KIND_FIELDS, KINDS, newClientOf, type Kind } from './kinds.ts';
 import { snippetsOf } from './snippets.ts';
 
 const NEW = `${SECTIONS.clients}/new`;

@@ -5,10 +5,11 @@ import { AppError } from '../../../errors.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { problemOf, wrongField, type Problem } from '../problems.ts';
+import { clientPath, nameOr } from '../references.ts';
 import { clientHead } from './client.ts';
 import { onceOf } from './creation.ts';
-import { nameOr, stringOf } from './kinds.ts';
-import { clientOf, clientPath } from './listing.ts';
+import { stringOf } from './kinds.ts';
+import { clientOf } from './listing.ts';
 import { snippetsOf } from './snippets.ts';
 
 /** Seconds for which the secrets before a new one go on, by choice; `keep` leaves them. */

@@ -87,4 +87,3 @@ export function signsPeopleIn({ grant_types: grants = ['authorization_code'], re
 
 export const stringsOf = (value: unknown): string[] => (Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []);
 export const stringOf = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
-export const nameOr = (metadata: Metadata, clientId: string): string => stringOf(metadata['client_name']) || clientId;

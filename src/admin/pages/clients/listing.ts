@@ -3,13 +3,11 @@ import type { RegisteredClient } from '../../../clients/types.ts';
 import type { Context as KoaContext } from 'koa';
 import { AppError } from '../../../errors.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
-import { kindOf, nameOr } from './kinds.ts';
+import { clientPath, nameOr } from '../references.ts';
+import { kindOf } from './kinds.ts';
 
 const PAGE = 25;
 const listQuery = z.object({ search: z.string().max(200).optional(), cursor: z.string().max(500).optional() });
-
-/** The path of a client's pages. */
-export const clientPath = (clientId: string, below = ''): string => `${SECTIONS.clients}/${encodeURIComponent(clientId)}${below}`;
 
 /** A client as a line of a list. */
 export function clientLine({ say, date }: Desk, ctx: KoaContext, { clientId, metadata, origin, createdAt }: RegisteredClient) {

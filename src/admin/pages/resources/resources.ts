@@ -3,12 +3,11 @@ import * as z from 'zod';
 import type { Actor } from '../../../lib/actor.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
 import type { NewResourceServer, ResourceServer } from '../../../resources/types.ts';
-import { nameOr } from '../clients/kinds.ts';
-import { clientPath } from '../clients/listing.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { fieldsOf, type FieldSpec, type FormValues } from '../fields.ts';
 import { wordsOf } from '../grants.ts';
 import { problemOf, wrongField, type Problem } from '../problems.ts';
+import { clientPath, nameOr } from '../references.ts';
 
 const NEW = `${SECTIONS.resources}/new`;
 const FORMATS = ['opaque', 'jwt'] as const;
