@@ -6,7 +6,7 @@ import { sectorOf } from '../oidc/subjects/subjects.ts';
 import { createPasskeySignIn } from '../passkeys/passkeys.ts';
 import { createPhoneApp } from '../phone/routes.ts';
 import { createQr } from '../qr/qr.ts';
-import { createRecovery } from '../recovery/recovery.ts';
+import { createRecovery, type ShowFirstCodes } from '../recovery/recovery.ts';
 import { createTotp } from '../totp/totp.ts';
 import { twoCallOperations } from '../totp/two-call/operations.ts';
 import { createTwoCall, type TwoCall } from '../totp/two-call/two-call.ts';
@@ -59,7 +59,9 @@ export function addQr(frame: Frame, recovery: FirstCodes | undefined): Enrolment
   const phones = createDevices(context, { ...rooms, factors, changes, useExemption: roles.useExemption, showFirstCodes: recovery?.showFirstCodes, name, home: accounts && '/account', others: accounts ? [] : items });
   const devices = (late.devices = phones.service);
   const passkey = devices.passkeys && createPasskeySignIn(context, { ...rooms, passkeys: devices.passkeys, devices });
-  const qr = createQr(context, { ...qrOptions, ...rooms, devices, secondFactors, below: passkey });
+  // Where a password alone has ended the phones before, codes would make it as good as they were.
+  const firstCodes: ShowFirstCodes = async (ctx, accountId, next) => !(await devices.lostUnproven(accountId)) && ((await recovery?.showFirstCodes(ctx, accountId, next)) ?? false);
+  const qr = createQr(context, { ...qrOptions, ...rooms, devices, secondFactors, firstCodes, below: passkey });
   phones.routes(router);
   createPhoneApp(context, { views: http.views, name, origin }).routes(router);
   passkey?.routes(router, oidc.interactions);

@@ -8,6 +8,7 @@ import { ACR } from '../oidc/acr.ts';
 import type { AccountDirectory } from '../oidc/accounts.ts';
 import type { InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
+import type { ShowFirstCodes } from '../recovery/recovery.ts';
 import './events.ts';
 import { browserRoutes } from './browser-side/routes.ts';
 import type { QrOptions, UsableDevices } from './transaction/core.ts';
@@ -28,6 +29,8 @@ export interface QrRooms extends QrOptions {
   readonly browsers: Browsers;
   readonly views: Views;
   readonly secondFactors?: SecondFactors | undefined;
+  /** Shows the recovery codes that come with a first factor, to who signs in by a phone that a client enrolled. */
+  readonly firstCodes?: ShowFirstCodes | undefined;
   /** What stands below the QR in its panel: a way to sign in that is no panel of its own. */
   readonly below?: Pick<SignInMethod, 'panel'> | undefined;
   /** The origin of the phone app, where it does not live on the issuer's. */
@@ -40,7 +43,7 @@ export interface QrRooms extends QrOptions {
  * @returns the service for other rooms; the sign-in method; `routes`, to be called after those of the devices; `sweep`, to
  *   be called now and then; `close`
  */
-export function createQr(context: Context, { devices, accounts, browsers, views, secondFactors, below, phoneOrigin, ...options }: QrRooms) {
+export function createQr(context: Context, { devices, accounts, browsers, views, secondFactors, firstCodes, below, phoneOrigin, ...options }: QrRooms) {
   const { issuer } = context;
   const service = createQrService(context, { devices, accounts, browsers, secondFactors }, options);
   const waiting = createWaitingPages(service, context);
@@ -71,7 +74,7 @@ export function createQr(context: Context, { devices, accounts, browsers, views,
     service,
     method,
     routes(router: Router, interactions: Interactions): void {
-      browserRoutes(router, context, { service, waiting, interactions, browsers, views, locate: options.locate });
+      browserRoutes(router, context, { service, waiting, interactions, browsers, views, locate: options.locate, firstCodes });
       phoneRoutes(router, context, { service, verify: devices.verify, views, appUrl });
     },
     sweep: () => service.sweep(),

@@ -200,10 +200,11 @@ export function createBrowserSide({ context, services, store, codes, core, optio
     /**
      * Turns the approval into an authentication, once.
      *
+     * @returns with the client that enrolled the phone, where one did
      * @param page with the authorization request whose interaction cookie the browser sent
      * @throws AppError `not_found`, `expired`, `access_denied`, `replayed`, `conflict` where no approval waits; `device_revoked`
      */
-    async redeem(page: Page & { cid: string; expectedAccount: string | undefined }, address: string): Promise<Authentication> {
+    async redeem(page: Page & { cid: string; expectedAccount: string | undefined }, address: string): Promise<Authentication & { readonly enrolledBy: string | undefined }> {
       const transaction = await ofPage(page);
       if (transaction.cid !== page.cid) throw new AppError('not_found', 'there is no such sign-in');
       const { state, accountId, deviceId, decidedAt, provenLevel } = transaction;
@@ -212,15 +213,16 @@ export function createBrowserSide({ context, services, store, codes, core, optio
         throw new AppError('wrong_account', 'this request is for another account');
       }
       const acr = provenLevel === 2 ? ACR.twoQr : ACR.oneQr;
-      const won = await db.transaction(async (tx) => {
-        if (!(await services.devices.usable(deviceId, tx))) throw new AppError('device_revoked', 'the phone that approved was revoked');
-        if (!(await core.move('redeem', transaction, 'consumed', undefined, tx))) return false;
+      const phone = await db.transaction(async (tx) => {
+        const device = await services.devices.usable(deviceId, tx);
+        if (!device) throw new AppError('device_revoked', 'the phone that approved was revoked');
+        if (!(await core.move('redeem', transaction, 'consumed', undefined, tx))) return undefined;
         await events.emit(tx, 'qr.redeemed', { ...subjectOf(transaction), acr, address });
-        return true;
+        return device;
       });
-      if (!won) throw refusal(await ofPage(page));
+      if (!phone) throw refusal(await ofPage(page));
       const amr = ['swk', 'user', 'mca', ...(provenLevel === 2 ? ['mfa'] : [])];
-      return { accountId, acr, amr, authTime: Math.floor(decidedAt / 1000), deviceId };
+      return { accountId, acr, amr, authTime: Math.floor(decidedAt / 1000), deviceId, enrolledBy: phone.enrolledBy };
     },
   };
 }

@@ -13,6 +13,7 @@ import { createPolls } from '../../lib/polls.ts';
 import { Html } from '../../lib/views/html.ts';
 import type { Views } from '../../lib/views/views.ts';
 import type { InteractionDetails, Interactions } from '../../oidc/sign-in/interactions.ts';
+import type { ShowFirstCodes } from '../../recovery/recovery.ts';
 import type { Page } from './browser-side.ts';
 import type { QrOptions } from '../transaction/core.ts';
 import { frameNumber } from '../transaction/frames.ts';
@@ -32,13 +33,14 @@ const typedCode = z.strictObject({ code: z.string().max(20) });
 export function browserRoutes(
   router: Router,
   { issuer, clock, log }: Pick<Context, 'issuer' | 'clock' | 'log'>,
-  { service, waiting, interactions, browsers, views, locate }: {
+  { service, waiting, interactions, browsers, views, locate, firstCodes }: {
     service: QrService;
     waiting: WaitingPages;
     interactions: Interactions;
     browsers: Browsers;
     views: Views;
     locate: QrOptions['locate'];
+    firstCodes: ShowFirstCodes | undefined;
   },
 ): void {
   const polls = createPolls(clock, POLL_SECONDS);
@@ -110,9 +112,13 @@ export function browserRoutes(
     const page = pageOf(ctx);
     const details = await interactions.details(ctx);
     const expectedAccount = await interactions.expectedAccount(details);
-    const authentication = await service.redeem({ ...page, cid: details.cid, expectedAccount }, ctx.ip);
+    const { enrolledBy, ...authentication } = await service.redeem({ ...page, cid: details.cid, expectedAccount }, ctx.ip);
     browsers.remember(ctx, authentication.accountId);
     await interactions.signIn(ctx, details, authentication, { consent: true });
+    const next = ctx.response.get('Location');
+    // Whose phone a client enrolled has seen no page of ours: here are the recovery codes that came with it, on the way on.
+    if (enrolledBy === undefined || !next.startsWith(issuer)) return;
+    if (await firstCodes?.(ctx, authentication.accountId, { path: next.slice(issuer.length) })) ctx.remove('Location');
   }
 
   function see(ctx: RouteContext, path: string) {
