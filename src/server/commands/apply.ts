@@ -5,7 +5,7 @@ import { columns, count } from '../command-line/text.ts';
 import { withRegistry } from '../with-tandem.ts';
 
 const SIGNS = { create: '+', update: '~', remove: '-', unchanged: '=' } as const;
-const DONE = { create: 'created', update: 'changed', remove: 'removed', unchanged: 'unchanged' } as const;
+const WORDS = { create: 'created', update: 'changed', remove: 'removed', unchanged: 'as it is' } as const;
 
 /** `tandem apply`: the registry as a file that is kept with the rest of an installation's configuration. */
 export const apply: readonly Command[] = [
@@ -23,20 +23,20 @@ export const apply: readonly Command[] = [
       const verdict = `${result.dryRun ? 'would change' : 'changed'} ${count(changed, 'entry', 'entries')}, ${count(result.steps.length - changed, 'is', 'are')} as the file says`;
       return {
         json: { dry_run: result.dryRun, steps: result.steps },
-        text: [columns(result.steps.flatMap(linesOf)), ...secretsOf(result.steps), verdict].filter((text) => text !== '').join('\n'),
+        text: [...(result.steps.length > 0 ? [columns(result.steps.map(lineOf)), ''] : []), ...secretsOf(result.steps), verdict].join('\n'),
       };
     }),
   }),
 ];
 
-function linesOf({ action, kind, id, changes = {} }: ApplyStep): string[][] {
+function lineOf({ action, kind, id, changes = {} }: ApplyStep): string[] {
   const members = Object.entries(changes).map(([name, { before, after }]) => `${name}: ${show(before)} → ${show(after)}`);
-  return [[`${SIGNS[action]} ${kind.replace('_', ' ')}`, id, [DONE[action], ...(action === 'update' ? members : [])].join('; ')]];
+  return [`${SIGNS[action]} ${kind.replace('_', ' ')}`, id, [WORDS[action], ...(action === 'update' ? members : [])].join('; ')];
 }
 
 function secretsOf(steps: readonly ApplyStep[]): string[] {
   const made = steps.filter(({ secret }) => secret !== undefined);
-  return made.length === 0 ? [] : ['', columns(made.map(({ id, secret }) => [id, secret!])), '', 'The secrets are not shown again.'];
+  return made.length === 0 ? [] : [columns(made.map(({ id, secret }) => [`secret of ${id}`, secret!])), 'The secrets are not shown again.', ''];
 }
 
 function show(value: unknown): string {
