@@ -5,11 +5,11 @@ export type { AdminAccount, AdminAccounts, AdminService } from './admin/types.ts
 export type { ApplyDocument, ApplyOptions, ApplyResult, ApplyStep } from './admin/apply/types.ts';
 export type { ClientKey, ClientRegistry, ClientSecret, Metadata, NewSecret, RegisteredClient } from './clients/types.ts';
 export type { InitialAccessToken, InitialAccessTokens, RegistrationPolicy } from './registration/types.ts';
-export type { NewResourceServer, ResourceRegistry, ResourceServer, ResourceServerChanges, Scope } from './resources/types.ts';
+export type { NewResourceServer, ResourceRegistry, ResourceServer, ResourceServerChanges, ResourceServerOrigin, Scope, ScopeHolders } from './resources/types.ts';
 export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';
-export type { Resource, Resources, ScopeOptions } from './oidc/configuration/resources.ts';
+export type { Resource, Resources, ResourceServers, ScopeOptions, ScopeWords, SigningAlgorithm } from './oidc/configuration/resources.ts';
 export type { EventHandlers, EventName, EventPayload, TandemEvent } from './lib/events.ts';
 export { openDatabase } from './lib/database/open.ts';
 export { newEncryptionKey } from './lib/key-ring.ts';

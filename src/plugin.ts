@@ -41,7 +41,8 @@ export interface Tandem {
   /**
    * Guards a route in this process by access tokens of the attached provider: as `protect`, without HTTP to itself.
    *
-   * @throws TypeError naming the option that is wrong, or a resource that is none of {@link TandemOptions.resources}
+   * @throws TypeError naming the option that is wrong, or a resource that is none of {@link TandemOptions.resources}; with the
+   *   feature `admin()` it may be one of the registry, now or later
    * @example
    * router.get('/notes', t.protect({ resource: 'https://api.example.com', scopes: ['read'], acr: ACR.two }), async (ctx) => {
    *   ctx.body = await notesOf(ctx.state.auth.accountId);

@@ -2,7 +2,6 @@ import { assertAuthority } from '../clients/changes.ts';
 import { createClients } from '../clients/clients.ts';
 import type { ClientRegistry } from '../clients/types.ts';
 import type { Context } from '../context.ts';
-import type { ResourceServers } from '../oidc/configuration/resources.ts';
 import { sectorUri } from '../oidc/subjects/subjects.ts';
 import { createRegistration, type Registration } from '../registration/registration.ts';
 import type { ResourceRegistry } from '../resources/types.ts';
@@ -10,10 +9,10 @@ import { apiOf } from '../totp/two-call/resource.ts';
 import type { Features } from './frame.ts';
 
 /** The clients in the database, where their registry is on. */
-export function clientsOf(context: Context, { features, resources }: { features: Features; resources: ResourceServers & Partial<Pick<ResourceRegistry, 'unknown'>> }): ClientRegistry | undefined {
-  if (!features.admin) return undefined;
+export function clientsOf(context: Context, { features, registry }: { features: Features; registry: ResourceRegistry | undefined }): ClientRegistry | undefined {
+  if (!features.admin || !registry) return undefined;
   return createClients(context, {
-    resources: { unknown: resources.unknown ?? ((grants) => unknownTo(resources, grants)) },
+    resources: registry,
     api: apiOf(context.issuer),
     sectorOf: features.accounts && sectorUri,
   });
@@ -27,14 +26,5 @@ export function registrationOf(context: Context, { features, registry }: { featu
     resources: registry,
     assertAuthority: (actor, metadata) => assertAuthority(actor, apiOf(context.issuer), metadata),
     sectorOf: features.accounts && sectorUri,
-  });
-}
-
-/** Which of these scopes there are not. */
-async function unknownTo(resources: ResourceServers, grants: Readonly<Record<string, readonly string[]>>): Promise<string[]> {
-  const all = await resources.all();
-  return Object.entries(grants).flatMap(([identifier, scopes]) => {
-    const resource = Object.hasOwn(all, identifier) ? all[identifier] : undefined;
-    return resource ? scopes.filter((scope) => !Object.hasOwn(resource.scopes, scope)).map((scope) => `${identifier} ${scope}`) : [identifier];
   });
 }

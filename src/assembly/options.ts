@@ -24,7 +24,7 @@ export interface TandemOptions {
   readonly features?: readonly Feature[];
   /** Called after the commit of what happened; what they throw is logged and changes nothing. */
   readonly on?: EventHandlers;
-  /** Resource servers that access tokens can be made for, by resource indicator. */
+  /** Resource servers that access tokens can be made for, by resource indicator; with the feature `admin()` there are those of its registry beside them. */
   readonly resources?: Resources;
   /** The provider's own API, `{issuer}/api`. `format` of its access tokens; default: `opaque`, which can be revoked at once. */
   readonly api?: { readonly format?: 'opaque' | 'jwt' };

@@ -97,7 +97,7 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
   const registry = resourcesOf(context, { features, theme: options.theme, fixed, holders: () => late.clients, algorithms: () => oidc.algorithms() });
   const resources = registry ?? fixedResources(fixed);
   const secondFactors = secondFactorsOf(late, features);
-  const clients = clientsOf(context, { features, resources });
+  const clients = clientsOf(context, { features, registry });
   const registration = registrationOf(context, { features, registry });
   const oidc = createOidc(context, {
     http,

@@ -132,3 +132,17 @@ onEachDatabase('a host with keys of its own', (database) => {
     await given('EdDSA');
   });
 });
+
+describe('the options of a host', () => {
+  const given = (options: object) => () => withOptions({ db: {} as never, issuer: 'https://id.example.com', secrets: { encryption: [newEncryptionKey()] }, ...options });
+  const described = (description: unknown) => ({ resources: { [API]: { scopes: { read: { description } } } } });
+
+  it('say the format of its own API', () => {
+    for (const format of ['saml', '', null, 7]) assert.throws(given({ api: { format } }), /api\.format must be opaque or jwt/);
+    assert.throws(given({ api: { ttl: 60 } }), /no option api\.ttl; there is format/);
+  });
+
+  it('say words in English, at least', () => {
+    for (const words of [{}, { de: 'Lesen' }, { en: '' }, { en: 7 }, ['Read'], null]) assert.throws(given(described(words)), /scopes\["read"\]\.description must be a string, or strings by language/);
+  });
+});
