@@ -39,7 +39,8 @@ export function readPolicy(input: unknown): RegistrationPolicy {
   const result = policySchema.safeParse(input);
   if (result.success) return JSON.parse(JSON.stringify(result.data)) as RegistrationPolicy;
   const { path, message } = result.error.issues[0]!;
-  const field = ['policy', ...path].join('.');
+  // As the API and the command line spell it.
+  const field = ['policy', ...path].map((member) => String(member).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)).join('.');
   throw new AppError('invalid_request', `${field}: ${message}`, { extra: { field }, cause: result.error });
 }
 

@@ -1,13 +1,14 @@
 import type { Middleware } from 'koa';
-import { errors, type Adapter, type ClientMetadata, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { errors, type ClientMetadata, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { randomToken } from '../lib/crypto.ts';
 import type { RegistrationParts } from '../oidc/configuration/registration.ts';
+import { withTokens } from './adapter.ts';
 import { checkShape, defaultScope, enforcePolicy } from './policy.ts';
 import { acceptHashedSecrets, hideStandIn } from './secrets.ts';
 import { createTokenStore } from './store.ts';
-import { createTokens, hashOf, stateOf, type TokensOptions } from './tokens.ts';
+import { createTokens, hashOf, type TokensOptions } from './tokens.ts';
 import type { InitialAccessTokens } from './types.ts';
 
 export interface RegistrationOptions extends Omit<TokensOptions, 'store'> {
@@ -76,15 +77,6 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
     if (!present) pending.set(clientId, token);
   }
 
-  const initialTokens = (other: Adapter): Partial<Adapter> => ({
-    async find(value) {
-      const token = await store.findByHash(hashOf(value));
-      if (!token) return (await other.find(value)) || undefined;
-      if (stateOf(token, clock()) !== 'open') return undefined;
-      return { kind: 'InitialAccessToken', jti: value, iat: Math.floor(token.createdAt / 1000), exp: Math.ceil(token.expiresAt / 1000), policies: [POLICY] };
-    },
-  });
-
   return {
     tokens: enabled ? tokens : { ...tokens, create: refuseWhereOff },
 
@@ -95,11 +87,7 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
             registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
           },
 
-          adapter: (others) => (model) => {
-            const other = others(model);
-            const changed = model === 'InitialAccessToken' ? initialTokens(other) : model === 'RegistrationAccessToken' ? destroyedOnce(other) : undefined;
-            return changed ? Object.assign(Object.create(other) as Adapter, changed) : other;
-          },
+          adapter: (others) => withTokens(others, { store, clock, policy: POLICY }),
 
           given: ({ oidc }) => judged.get(oidc)?.given ?? (oidc.route === 'client_update' ? ((oidc.client ?? {}) as Readonly<Record<string, unknown>>) : {}),
         }
@@ -125,18 +113,6 @@ export function createRegistration(context: Context, { enabled, sectorOf, ...opt
     sweep: () => store.prune(clock() - REMEMBERED),
   };
 }
-
-/** Of any number of updates at once one gets the next token: else a token that was seen once would bring forth any number. */
-const destroyedOnce = (other: Adapter): Partial<Adapter> => ({
-  async destroy(id) {
-    try {
-      await other.consume(id);
-    } catch (error) {
-      throw error instanceof errors.InvalidGrant ? new errors.InvalidToken('registration access token was replaced already') : error;
-    }
-    await other.destroy(id);
-  },
-});
 
 async function refuseWhereOff(): Promise<never> {
   throw new AppError('conflict', 'clients cannot register themselves here: dynamic registration is off');

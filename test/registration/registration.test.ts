@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { onEachDatabase } from '../support/databases.ts';
 import { API } from '../support/tandem.ts';
 import { HOST, REDIRECT, startRegistration } from './harness.ts';
@@ -117,4 +118,51 @@ onEachDatabase('clients that register themselves', (database) => {
       assert.deepEqual([event!.clientId, event!.data['actor']], [client['client_id'], { kind: 'client', id: client['client_id'] }]);
     }
   });
+
+  it('works under a path, and with a storage of the host, whose own tokens stay its own', async () => {
+    const mounted = await startRegistration(database, { mount: '/oidc', configuration: { adapter: HostAdapter } });
+    try {
+      const client = await mounted.registered({}, SERVICE);
+      assert.ok((client['registration_client_uri'] as string).startsWith(`${mounted.tandem.issuer}/reg/`));
+      const changed = await mounted.update(client, { ...SERVICE, client_secret: client['client_secret'] });
+      assert.equal(changed.status, 200, JSON.stringify(changed.json));
+      assert.ok(!('client_secret' in changed.json));
+      assert.equal((await mounted.read(client)).status, 401);
+
+      const { InitialAccessToken } = mounted.tandem.provider as unknown as { InitialAccessToken: new (input: object) => { save(): Promise<string> } };
+      const own = await new InitialAccessToken({ expiresIn: 60 }).save();
+      assert.equal((await mounted.register(own)).status, 201);
+      assert.equal((await mounted.register(own, { redirect_uris: [REDIRECT], tandem_level: 1 })).status, 400);
+    } finally {
+      await mounted.tandem.close();
+    }
+  });
 });
+
+/** A host's storage, with private members as a class may have them. */
+class HostAdapter implements Adapter {
+  static readonly #rows = new Map<string, AdapterPayload>();
+  readonly #model: string;
+  constructor(model: string) {
+    this.#model = model;
+  }
+  async upsert(id: string, payload: AdapterPayload) {
+    HostAdapter.#rows.set(`${this.#model}:${id}`, payload);
+  }
+  async find(id: string) {
+    return HostAdapter.#rows.get(`${this.#model}:${id}`);
+  }
+  async findByUid() {
+    return undefined;
+  }
+  async findByUserCode() {
+    return undefined;
+  }
+  async consume(id: string) {
+    HostAdapter.#rows.get(`${this.#model}:${id}`)!.consumed = 1;
+  }
+  async destroy(id: string) {
+    HostAdapter.#rows.delete(`${this.#model}:${id}`);
+  }
+  async revokeByGrantId() {}
+}
