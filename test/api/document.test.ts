@@ -4,7 +4,7 @@ import { accounts, qr, totp } from '../../src/index.ts';
 import { ADMIN_SCOPES } from '../../src/admin/api/scopes.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { startTandem } from '../support/tandem.ts';
-import { assertProblem, startApi, type ApiTandem } from './harness.ts';
+import { assertProblem, FEATURES, startApi, type ApiTandem } from './harness.ts';
 
 interface Operation {
   operationId: string;
@@ -139,6 +139,19 @@ onEachDatabase('the OpenAPI document', (database) => {
       const inlined = JSON.parse(JSON.stringify({ ...schema, $defs: document.components.schemas }).replaceAll('#/components/schemas/', '#/$defs/')) as never;
       const result = z.fromJSONSchema(inlined).safeParse(example);
       assert.ok(result.success, `${id}: ${result.error?.message}`);
+    }
+  });
+
+  it('is where its provider is, and tells of the endpoints of that', async () => {
+    const mounted = await startTandem(database, { features: FEATURES, mount: '/oidc', configuration: { routes: { token: '/tokens' } } });
+    try {
+      const found = (await (await fetch(mounted.url('/openapi.json'))).json()) as Document;
+      assert.deepEqual(found.servers, [{ url: mounted.issuer }]);
+      assert.equal(found.components.securitySchemes['client']!.flows!['clientCredentials']!.tokenUrl, mounted.url('/tokens'));
+      const answer = await fetch(mounted.url('/api/admin/clients'));
+      assert.equal(answer.status, 401);
+    } finally {
+      await mounted.close();
     }
   });
 

@@ -55,6 +55,7 @@ describe('an operation of the API', () => {
       return input.headers;
     });
     operation(to, { ...common, method: 'POST', path: '/either', operationId: 'either', body: z.object({ a: z.string() }), bodyTypes: ['json', 'form'], answer: z.object({ a: z.string() }) }, async (_ctx, { body }) => body);
+    operation(to, { ...common, method: 'POST', path: '/large', operationId: 'large', body: z.strictObject({ a: z.string() }), maxBody: 100_000 }, async () => undefined);
     operation(to, { ...common, method: 'DELETE', path: '/things/:id', operationId: 'deleteThing', params }, async () => undefined);
     operation(to, { ...common, method: 'GET', path: '/picture', operationId: 'picture', answerType: 'image/png' }, async (ctx) => {
       ctx.type = 'image/png';
@@ -64,6 +65,9 @@ describe('an operation of the API', () => {
     operation(to, { ...common, method: 'GET', path: '/breaks', operationId: 'breaks', answer: z.object({ n: z.number() }) }, async () => ({ n: 'SELECT secret' }) as never);
     operation(to, { ...common, method: 'GET', path: '/refused', operationId: 'refused' }, async () => {
       throw new AppError('insufficient_scope', 'you lack “that”', { extra: { scope: 'things:own', type: 'overwritten' } });
+    });
+    operation(to, { ...common, method: 'GET', path: '/denied', operationId: 'denied' }, async () => {
+      throw new AppError('access_denied', 'never');
     });
     operation(to, { ...common, method: 'GET', path: '/slow', operationId: 'slow', limit: { limit: { take: async (key: string) => void taken.push(key) } as never } }, async () => {
       throw new AppError('slow_down', 'not so fast', { retryAfter: 0.2 });
@@ -120,6 +124,8 @@ describe('an operation of the API', () => {
     await problem(await post('name=pen', FORM_TYPE), 415, 'unsupported_media_type');
     await problem(await post('{"name":"pen"}', { ...JSON_TYPE, 'content-encoding': 'gzip' }), 415, 'unsupported_media_type');
     await problem(await post(JSON.stringify({ name: 'x'.repeat(70_000) })), 413, 'payload_too_large');
+    assert.equal((await post(JSON.stringify({ a: 'x'.repeat(70_000) }), JSON_TYPE, '/large')).status, 204);
+    await problem(await post(JSON.stringify({ a: 'x'.repeat(100_000) }), JSON_TYPE, '/large'), 413, 'payload_too_large');
     await problem(await post('{}', JSON_TYPE, '/keyed?x=1'), 400, 'invalid_request');
     await problem(await post('{"x":1}', JSON_TYPE, '/keyed'), 400, 'invalid_request');
   });
@@ -164,6 +170,12 @@ describe('an operation of the API', () => {
     const json = await problem(response, 403, 'insufficient_scope');
     assert.equal(json['scope'], 'things:own');
     assert.equal(response.headers.get('www-authenticate'), `Bearer realm="${app.url}", error="insufficient_scope", error_description="you lack ?that?", scope="things:own"`);
+  });
+
+  it('finds nothing wrong with the token of who may not do it at all', async () => {
+    const response = await send('/denied');
+    await problem(response, 403, 'access_denied');
+    assert.equal(response.headers.get('www-authenticate'), `Bearer realm="${app.url}", scope="things:write"`);
   });
 
   it('is limited by the client, and says when to come back', async () => {

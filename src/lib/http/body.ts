@@ -1,17 +1,21 @@
 import type { Context as KoaContext } from 'koa';
 import { AppError } from '../../errors.ts';
 
-/** No request to Tandem is larger, in bytes. */
+/** No request to Tandem is larger, in bytes, unless its route says so. */
 const MAX_BODY = 64 * 1024;
 
-/** Reads the body as text; a host's own body parser may have read it before. */
-export async function readBody(ctx: KoaContext): Promise<string> {
-  if (ctx.req.readableEnded) return limited(parsedBefore(ctx));
+/**
+ * Reads the body as text; a host's own body parser may have read it before.
+ *
+ * @param max bytes
+ */
+export async function readBody(ctx: KoaContext, max = MAX_BODY): Promise<string> {
+  if (ctx.req.readableEnded) return limited(parsedBefore(ctx), max);
   if (ctx.get('Content-Encoding') && ctx.get('Content-Encoding') !== 'identity') {
     throw new AppError('unsupported_media_type', 'a compressed body is not accepted');
   }
-  if (Number(ctx.get('Content-Length')) > MAX_BODY) throw refuse(ctx);
-  const bytes = await collect(ctx);
+  if (Number(ctx.get('Content-Length')) > max) throw refuse(ctx, max);
+  const bytes = await collect(ctx, max);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -19,17 +23,17 @@ export async function readBody(ctx: KoaContext): Promise<string> {
   }
 }
 
-function collect(ctx: KoaContext): Promise<Buffer> {
+function collect(ctx: KoaContext, max: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { req } = ctx;
     const chunks: Buffer[] = [];
     let size = 0;
     req.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_BODY) chunks.push(chunk);
+      if (size <= max) chunks.push(chunk);
       else {
         chunks.length = 0;
-        reject(refuse(ctx));
+        reject(refuse(ctx, max));
       }
     });
     req.once('end', () => resolve(Buffer.concat(chunks)));
@@ -42,10 +46,10 @@ function collect(ctx: KoaContext): Promise<Buffer> {
 }
 
 /** The rest of an oversized body is not read: the connection ends with the answer. */
-function refuse(ctx: KoaContext): AppError {
+function refuse(ctx: KoaContext, max: number): AppError {
   ctx.set('Connection', 'close');
   ctx.req.resume();
-  return new AppError('payload_too_large', `the body is larger than ${MAX_BODY} bytes`);
+  return new AppError('payload_too_large', `the body is larger than ${max} bytes`);
 }
 
 /** What a host's body parser, which ran before us, left of the body. */
@@ -57,9 +61,9 @@ function parsedBefore(ctx: KoaContext): string {
   return ctx.is('urlencoded') ? new URLSearchParams(body as Record<string, string>).toString() : JSON.stringify(body);
 }
 
-function limited(text: string): string {
-  if (Buffer.byteLength(text) > MAX_BODY) {
-    throw new AppError('payload_too_large', `the body is larger than ${MAX_BODY} bytes`);
+function limited(text: string, max: number): string {
+  if (Buffer.byteLength(text) > max) {
+    throw new AppError('payload_too_large', `the body is larger than ${max} bytes`);
   }
   return text;
 }

@@ -67,6 +67,8 @@ export interface Operation {
   readonly body?: ZodType;
   /** What the body may be sent as; default: `['json']`. */
   readonly bodyTypes?: ReadonlyArray<'json' | 'form'>;
+  /** Bytes; default: 64 KiB. */
+  readonly maxBody?: number;
   /** What is answered; members that it does not name are left out. Without it the answer is empty: 204. */
   readonly answer?: ZodType;
   /** The media type of an answer that is no JSON; the handler sets `ctx.body` and returns nothing. */
@@ -175,17 +177,21 @@ export function operation(api: Api, definition: Definition<ZodObject, ZodObject,
   }, { name: OPERATION + operationId });
 }
 
+/** The codes of challenges: RFC 6750 §3.1, RFC 9470 §3. */
+const IN_CHALLENGES: ReadonlySet<string> = new Set(['invalid_token', 'insufficient_scope', 'insufficient_user_authentication']);
+
 /** Refused by a service rather than by the guard, a caller is told no less of what to ask for (RFC 6750 §3). */
 function addChallenge(ctx: KoaContext, { code, status, message, extra }: AppError, scope: string | undefined): void {
-  const told = scope === undefined || ctx.response.headers['www-authenticate'] !== undefined;
-  // One who may not do it at all is helped by no other token.
-  if (told || (status !== 401 && code !== 'insufficient_scope')) return;
+  const told = ctx.response.headers['www-authenticate'] !== undefined;
+  if (scope === undefined || told || (status !== 401 && status !== 403)) return;
+  const { issuer: realm } = servicesOf(ctx);
   const lacking = typeof extra['scope'] === 'string' ? extra['scope'] : scope;
-  ctx.set('WWW-Authenticate', challenge('Bearer', { realm: servicesOf(ctx).issuer, error: code, error_description: message.replace(/[^\x20-\x7e]/g, '?'), scope: lacking }));
+  const description = message.replace(/[^\x20-\x7e]/g, '?');
+  ctx.set('WWW-Authenticate', challenge('Bearer', IN_CHALLENGES.has(code) ? { realm, error: code, error_description: description, scope: lacking } : { realm, scope }));
 }
 
 /** Reads what a call says, in the order in which it is found wrong. */
-function createReader({ method, params, query, headers, body, bodyTypes = ['json'] }: Definition<ZodObject, ZodObject, ZodObject, ZodType, ZodType>) {
+function createReader({ method, params, query, headers, body, bodyTypes = ['json'], maxBody }: Definition<ZodObject, ZodObject, ZodObject, ZodType, ZodType>) {
   const empty = z.strictObject({});
   const schemas = { query: strict(query ?? empty), body: strict(body ?? empty) };
   const names = Object.keys(headers?.shape ?? {});
@@ -195,7 +201,7 @@ function createReader({ method, params, query, headers, body, bodyTypes = ['json
     params: params ? readParams(params, ctx.params) : ctx.params,
     query: parse(schemas.query, queryOf(ctx)),
     headers: headers ? parse(headers, Object.fromEntries(names.flatMap((name) => (ctx.get(name) === '' ? [] : [[name, ctx.get(name)]])))) : {},
-    body: hasBody ? parse(schemas.body, await bodyOf(ctx, bodyTypes)) : {},
+    body: hasBody ? parse(schemas.body, await bodyOf(ctx, bodyTypes, maxBody)) : {},
   });
 }
 
@@ -214,8 +220,8 @@ function queryOf(ctx: KoaContext): Record<string, string> {
 
 const MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const;
 
-async function bodyOf(ctx: KoaContext, types: ReadonlyArray<'json' | 'form'>): Promise<unknown> {
-  const text = await readBody(ctx);
+async function bodyOf(ctx: KoaContext, types: ReadonlyArray<'json' | 'form'>, max: number | undefined): Promise<unknown> {
+  const text = await readBody(ctx, max);
   const sent = ctx.get('Content-Type').split(';', 1)[0]!.trim().toLowerCase();
   if (text === '' && sent === '') return {};
   const type = types.find((each) => MEDIA_TYPES[each] === sent);

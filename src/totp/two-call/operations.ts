@@ -9,7 +9,7 @@ import { credentials, proof, QR_PATH, VALIDATE_PATH } from './routes.ts';
  */
 export function twoCallOperations({ open }: { open: boolean }): readonly Operation[] {
   const elsewhere = (scope: TwoCallScope) => ({ security: [{ client: [scope] }, { basic: [] }, ...(open ? [{}] : [])] });
-  const common = { method: 'POST', tag: 'two-factor', callers: 'clients', bodyTypes: ['form'] } as const;
+  const common = { method: 'POST', tag: 'Two factors', callers: 'clients', bodyTypes: ['form'] } as const;
   return [
     {
       ...common,
