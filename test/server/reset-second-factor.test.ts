@@ -8,6 +8,7 @@ import { createVirtualPhone } from '../support/virtual-phone.ts';
 import { secretOn } from '../totp/app.ts';
 import { codeOf } from '../support/otp.ts';
 import { readMail } from '../notices/smtp-server.ts';
+import { commandLine } from './calls.ts';
 import { run, temporaryFolder, type Program } from './program.ts';
 
 onEachDatabase('tandem accounts reset-second-factor', (database) => {
@@ -47,14 +48,14 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
   }
 
   const at = (path: string) => `${issuer}${path}`;
-  const signIn = async (browser: ReturnType<typeof createHttpBrowser>, path: string) => browser.submit(await browser.get(at(path)), '/password', { email, password });
+  const signIn = async (browser: ReturnType<typeof createHttpBrowser>, path: string, address = email) => browser.submit(await browser.get(at(path)), '/password', { email: address, password });
   const signedInTo = (page: Page, path: string) => new URL(page.url).pathname === path;
 
   /** Somebody with a phone, an app, and recovery codes, who is signed in. */
-  async function equip() {
+  async function equip(address = email) {
     const browser = createHttpBrowser();
-    await browser.submit(await browser.get(at('/account/register')), '/account/register', { email, password });
-    const shown = await browser.submit(await signIn(browser, '/account/devices/add'), '/account/devices/add');
+    await browser.submit(await browser.get(at('/account/register')), '/account/register', { email: address, password });
+    const shown = await browser.submit(await signIn(browser, '/account/devices/add', address), '/account/devices/add');
     const phone = createVirtualPhone({ issuer });
     const { confirmCode } = await phone.enrol(/data-link="([^"]+)"/.exec(shown.body)![1]!);
     await browser.submit(shown, '/confirm', { code: confirmCode });
@@ -109,6 +110,23 @@ onEachDatabase('tandem accounts reset-second-factor', (database) => {
     const by = { by: `command line: ${username}`, actor: { kind: 'command-line', id: username } };
     assert.deepEqual(events.map(({ data }) => JSON.parse(data) as unknown), [{ ...by, authenticators: 0, phones: 0 }, { ...by, authenticators: 0, phones: 1 }]);
     assert.ok(signedInTo(await signIn(createHttpBrowser(), '/account'), '/account'), 'the password stays');
+  });
+
+  it('lists phones, and ends one as lost or as retired', async function () {
+    this.timeout(120_000);
+    for (const reason of ['lost', 'retired']) {
+      const { phone } = await equip(`${reason}@example.com`);
+      const { call } = commandLine(url, { ...env, ISSUER: issuer, MAIL_FOLDER: folder.path('mail') });
+      const { devices } = await call('accounts', 'devices', `${reason}@example.com`);
+      assert.equal(devices.length, 1);
+      const ended = await call('devices', 'revoke', devices[0].id, `--${reason}`);
+      assert.equal(ended.id, devices[0].id);
+      assert.equal((await phone.status()).state, 'revoked');
+      assert.deepEqual((await call('accounts', 'devices', `${reason}@example.com`)).devices, []);
+      const [event] = (await rows((knex) => knex('tandem_events').where({ name: 'device.revoked', device_id: devices[0].id }))) as Array<{ data: string }>;
+      const data = JSON.parse(event!.data) as { reason: string; actor: unknown };
+      assert.deepEqual([data.reason, data.actor], [reason, { kind: 'command-line', id: userInfo().username }]);
+    }
   });
 
   it('removes authenticators, so that the password signs in alone', async function () {
