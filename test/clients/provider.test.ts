@@ -67,9 +67,19 @@ onEachDatabase('clients of the registry at the provider', (database) => {
     });
   });
 
+  const running: TestTandem[] = [];
+  const start = async (...parameters: Parameters<typeof startWithRegistry>) => {
+    const tandem = await startWithRegistry(...parameters);
+    running.push(tandem);
+    return tandem;
+  };
+  afterEach('stop those of the test', async () => {
+    for (const tandem of running.splice(0)) await tandem.close();
+  });
+
   itWhere(database.name === 'sqlite', 'statements are counted on SQLite', 'cost a request one look at the registry', async () => {
     const counted = await countStatements(database);
-    const tandem = await startWithRegistry(counted);
+    const tandem = await start(counted);
     const { client, secret } = await tandem.t.admin!.clients.create(SERVICE, HOST);
     await askToken(tandem, client.clientId, secret!.value);
     const statements = counted.record();
@@ -80,7 +90,6 @@ onEachDatabase('clients of the registry at the provider', (database) => {
     const ofConfiguration = counted.record();
     assert.equal((await askToken(tandem, 'service', tandem.clients.service.client_secret!)).status, 200);
     assert.deepEqual(ofConfiguration().filter((sql) => sql.includes('tandem_client')), []);
-    await tandem.close();
   });
 
   for (const kind of ['a function', 'a class'] as const) {
@@ -88,7 +97,7 @@ onEachDatabase('clients of the registry at the provider', (database) => {
       const { asked, rows, factory } = hostStorage();
       // The library takes classes, too.
       class Storage { constructor(model: string) { return factory(model); } }
-      const tandem = await startWithRegistry(database, { configuration: { adapter: (kind === 'a class' ? Storage : factory) as unknown as AdapterFactory } });
+      const tandem = await start(database, { configuration: { adapter: (kind === 'a class' ? Storage : factory) as unknown as AdapterFactory } });
       const { client, secret } = await tandem.t.admin!.clients.create(SERVICE, HOST);
       assert.equal(await works(tandem, 'elsewhere', ELSEWHERE.client_secret), true);
       assert.equal(await works(tandem, 'elsewhere', 'x'), false);
@@ -101,12 +110,11 @@ onEachDatabase('clients of the registry at the provider', (database) => {
       await adapter.destroy('elsewhere');
       assert.equal(await works(tandem, 'elsewhere', ELSEWHERE.client_secret), false);
       assert.deepEqual(tandem.errors, []);
-      await tandem.close();
-    });
+      });
   }
 
   it('are the same for the next provider that is attached', async () => {
-    const tandem = await startWithRegistry(database);
+    const tandem = await start(database);
     const { client, secret } = await tandem.t.admin!.clients.create({ ...SERVICE, tandem_resources: { [API]: ['read'] } }, HOST);
     const { Provider } = await import('oidc-provider');
     const next = new Provider(tandem.issuer, tandem.t.configure());
@@ -116,6 +124,5 @@ onEachDatabase('clients of the registry at the provider', (database) => {
       assert.ok(found instanceof provider.Client);
       assert.deepEqual([await found.compareClientSecret(secret!.value), await found.compareClientSecret('x')], [true, false]);
     }
-    await tandem.close();
   });
 });

@@ -120,11 +120,14 @@ onEachDatabase('secrets of clients', (database) => {
   })) {
     it(`cannot be keys, which is told of ${field}`, async () => {
       const configured = await startWithRegistry(database, { configuration: { enabledJWA: { idTokenSigningAlgValues: ['ES256', 'HS256'] } } });
-      await assert.rejects(configured.t.admin!.clients.create({ redirect_uris: ['https://app.example/cb'], ...metadata }, HOST), (error: Error) => {
-        assert.match(error.message, /hashes/);
-        return refused('invalid_request', field)(error);
-      });
-      await configured.close();
+      try {
+        await assert.rejects(configured.t.admin!.clients.create({ redirect_uris: ['https://app.example/cb'], ...metadata }, HOST), (error: Error) => {
+          assert.match(error.message, /hashes/);
+          return refused('invalid_request', field)(error);
+        });
+      } finally {
+        await configured.close();
+      }
     });
   }
 });
