@@ -86,7 +86,7 @@ export async function startEnrolment(database: Pick<TestDatabase, 'open'>, optio
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+      return { status: response.status, headers: response.headers, json: text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {} };
     },
     async account(as = 'shop', email = `guest${(made += 1)}@example.com`) {
       const answer = await harness.call('POST', '/api/accounts', { email }, { as });
