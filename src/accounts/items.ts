@@ -11,5 +11,5 @@ export interface AccountItemView {
   readonly link: string;
 }
 
-/** Makes a room's line on the page of an account, in the reader's words. */
-export type AccountItem = (ctx: KoaContext, accountId: string) => Promise<AccountItemView>;
+/** Makes a room's line on the page of an account, in the reader's words; undefined where it has none for this account. */
+export type AccountItem = (ctx: KoaContext, accountId: string) => Promise<AccountItemView | undefined>;

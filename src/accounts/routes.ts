@@ -51,7 +51,8 @@ export function accountRoutes(
     const account = await profileOf(signedIn);
     const { done = '', name = account.name ?? '', problem = '', status = 200 } = options;
     const since = new Intl.DateTimeFormat(views.language(ctx), { dateStyle: 'long' }).format(account.createdAt);
-    const [shown, hasPassword] = [await Promise.all(items.map((item) => item(ctx, account.id))), await accounts.hasPassword(account.id)];
+    const [all, hasPassword] = [await Promise.all(items.map((item) => item(ctx, account.id))), await accounts.hasPassword(account.id)];
+    const shown = all.filter((item) => item !== undefined);
     views.render(ctx, 'accounts/home', { email: account.email, name, since, items: shown, hasPassword, done, problem }, {
       status,
       title: views.text(ctx, 'accounts.home_title'),

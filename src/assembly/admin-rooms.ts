@@ -36,7 +36,8 @@ export function addAdmin(
   });
   const registration = features.admin.options.registration !== false;
   adminOperations(frame.api, admin, { registration, managedAccounts: frame.managed !== undefined });
-  adminPages(frame.router, { issuer: context.issuer, admin, gate: frame.oidc.gate, secondFactors: frame.secondFactors, views: frame.http.views, home: frame.home, registration });
+  const pages = adminPages(frame.router, { issuer: context.issuer, admin, gate: frame.oidc.gate, secondFactors: frame.secondFactors, views: frame.http.views, home: frame.home, registration });
+  frame.items.push(pages.item);
   return admin;
 }
 

@@ -81,7 +81,7 @@ export function devicePages(
     }));
     const done = (['added', 'renamed', 'removed', 'lost'] as const).find((each) => each === query.done);
     const beside = await Promise.all(others.map((item) => item(ctx, signedIn.accountId)));
-    const items = beside.filter(({ path }) => path !== LIST);
+    const items = beside.filter((item) => item !== undefined && item.path !== LIST);
     views.render(ctx, 'devices/list', { list, done, add: ADD, home, items }, { title: views.text(ctx, 'devices.title') });
   });
 

@@ -45,6 +45,14 @@ onEachDatabase('the door of the admin pages', (database) => {
     }
   });
 
+  it('is on the page of an administrator’s account, and on that of nobody else', async () => {
+    const own = await at('/account', await tandem.signedIn());
+    assert.ok(own.links.includes(tandem.url('/admin')));
+    const page = await typePassword(browser, await at('/account'), await tandem.registerAccount());
+    assert.equal(page.status, 200);
+    assert.ok(!page.body.includes('/admin'));
+  });
+
   it('takes no form of other accounts', async () => {
     const person = await tandem.registerAccount();
     const before = await clients();

@@ -1,4 +1,5 @@
 import type { Context as KoaContext } from 'koa';
+import type { AccountItem } from '../../accounts/items.ts';
 import type { AuditEvent } from '../../audit/audit.ts';
 import { clientLine } from './clients/listing.ts';
 import { ADMIN, SECTIONS, type Desk } from './desk.ts';
@@ -14,6 +15,14 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
 };
 const SHOWN = 8;
 const LIST = 5;
+
+/** The way here on the page of an administrator's account; on that of others there is none. */
+export function adminItem({ admin, views }: Pick<Desk, 'admin' | 'views'>): AccountItem {
+  return async (ctx, accountId) => {
+    if (!(await admin.isAdmin(accountId))) return undefined;
+    return { title: views.text(ctx, 'admin.title'), text: views.text(ctx, 'admin.item_text'), path: ADMIN, link: views.text(ctx, 'admin.item_link') };
+  };
+}
 
 /** The first page of the administration: what there is, and what was changed lately. */
 export function overviewPage(desk: Desk): void {

@@ -55,7 +55,7 @@ export function authenticatorPages(
     const { off, blockedUntil } = await authenticators.standing(accountId);
     const blocked = blockedUntil === undefined ? 0 : Math.max(1, Math.ceil((blockedUntil - clock()) / 60_000));
     const beside = await Promise.all(others.map((item) => item(ctx, accountId)));
-    const items = beside.filter(({ path }) => path !== LIST);
+    const items = beside.filter((item) => item !== undefined && item.path !== LIST);
     const data = { list, off, blocked, done: done ?? '', problem: problem ?? '', full: list.length >= MOST_AUTHENTICATORS, most: MOST_AUTHENTICATORS, add: ADD, home, items };
     views.render(ctx, 'totp/list', data, { status, title: views.text(ctx, 'totp.title') });
   }
