@@ -158,4 +158,11 @@ onEachDatabase('a declarative file', (database) => {
     for (const query of ['?dry_run=perhaps', '?force=true']) assert.equal((await send(query)).status, 400);
     assert.equal((await send('', { clients: [{ client_id: 'x', nonsense: 1 }] })).status, 400);
   });
+
+  it('may be as long as a registry of a thousand clients is', async () => {
+    const clients = Array.from({ length: 1000 }, (_, index) => ({ client_id: `client-${index}`, ...BACKEND, client_name: `Client ${index} ${'x'.repeat(100)}` }));
+    const answer = await tandem.call('POST', '/api/admin/apply?dry_run=true', { body: { clients } });
+    assert.deepEqual([answer.status, answer.json.steps?.length], [200, 1000], answer.text.slice(0, 300));
+    assert.equal((await tandem.call('POST', '/api/admin/apply', { body: { clients: 'x'.repeat(3_000_000) } })).json.error, 'payload_too_large');
+  });
 });

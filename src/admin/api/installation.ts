@@ -104,7 +104,7 @@ export function installationOperations(api: Api, { keys, audit, apply }: AdminSe
       dry_run: flag.describe('Only tells what it would do'),
       prune: flag.describe('Takes away the clients, scopes and resource servers of the registry that the document does not name; clients that registered themselves stay'),
     }),
-    body: documentSchema, answer: z.object({ dry_run: z.boolean(), steps: z.array(stepShape) }), errors: ['conflict', 'insufficient_scope'],
+    body: documentSchema, maxBody: 2 * 1024 * 1024, answer: z.object({ dry_run: z.boolean(), steps: z.array(stepShape) }), errors: ['conflict', 'insufficient_scope'],
   }, async (_ctx, { query: { dry_run: dryRun, prune }, body, caller }) => {
     const result = await apply(body as ApplyDocument, caller.actor, { dryRun, prune });
     return { dry_run: result.dryRun, steps: result.steps.map((step) => ({ ...step, changes: step.changes && { ...step.changes } })) };
