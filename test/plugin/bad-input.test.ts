@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { admin, enrolment } from '../../src/index.ts';
 import { authorizationUrl, signedInBrowser, typePassword } from '../oidc/helpers.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser, type HttpBrowser, type Page } from '../support/http-browser.ts';
 import { TEST_CLIENTS } from '../support/tandem.ts';
-import { asksForCode, startWithTotp, type TotpTandem } from '../totp/app.ts';
+import { asksForCode, FEATURES, startWithTotp, type TotpTandem } from '../totp/app.ts';
 import { basic, clientsOf } from '../totp/two-call/harness.ts';
 
 const SRC = new URL('../../src/', import.meta.url);
@@ -50,7 +51,7 @@ onEachDatabase('bad input', (database) => {
   /** The page at which each of them stands. */
   let requests: Array<readonly [HttpBrowser, Page]>;
   before(async () => {
-    tandem = await startWithTotp(database, { clients: (issuer) => [...Object.values(TEST_CLIENTS), ...clientsOf(issuer)] });
+    tandem = await startWithTotp(database, { features: [...FEATURES, enrolment(), admin()], clients: (issuer) => [...Object.values(TEST_CLIENTS), ...clientsOf(issuer)] });
     browser = await signedInBrowser(tandem, await tandem.registerAccount());
     const person = await tandem.registerAccount();
     await tandem.addApp(person.accountId);
