@@ -39,7 +39,10 @@ onEachDatabase('the registry on the command line', (database) => {
     assert.equal((await tandem.fail('resource-servers', 'delete', API, '--yes')).error, 'conflict');
     assert.equal((await tandem.fail('scopes', 'delete', API, 'read')).error, 'conflict');
     assert.deepEqual((await tandem.call('scopes', 'delete', API, 'pay')).scopes.map(({ name }: Json) => name), ['read']);
-    await tandem.call('clients', 'update', id, '--scope', `${API}=`);
+    const both = await tandem.call('clients', 'update', id, '--scope', 'api=admin:keys:list');
+    assert.deepEqual(both.tandem_resources, { [API]: ['read'], [`${ISSUER}/api`]: ['admin:keys:list'] }, 'what is not named stays');
+    const { tandem_resources: left } = await tandem.call('clients', 'update', id, '--scope', `${API}=`);
+    assert.deepEqual(left, { [`${ISSUER}/api`]: ['admin:keys:list'] });
     assert.deepEqual(await tandem.call('resource-servers', 'delete', API, '--yes'), { identifier: API, deleted: true });
     assert.equal((await tandem.fail('resource-servers', 'show', API)).error, 'not_found');
   });

@@ -1,4 +1,4 @@
-import type { Option } from './command.ts';
+import { UsageError, type Option } from './command.ts';
 import { number } from './read.ts';
 
 /** The options of a command that lists. */
@@ -15,6 +15,7 @@ export async function pages<Item>(
   next: (page: { limit: number; cursor: string | undefined }) => Promise<{ items: readonly Item[]; cursor?: string }>,
 ): Promise<{ items: Item[]; cursor: string | undefined }> {
   const most = number('--limit', given.limit) ?? Infinity;
+  if (most === 0) throw new UsageError('--limit must be 1 or more');
   const items: Item[] = [];
   let { cursor } = given;
   do {
