@@ -4,27 +4,8 @@ import { accounts, qr, totp } from '../../src/index.ts';
 import { ADMIN_SCOPES } from '../../src/admin/api/scopes.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { startTandem } from '../support/tandem.ts';
-import { assertProblem, FEATURES, startApi, type ApiTandem } from './harness.ts';
+import { assertProblem, FEATURES, operationsOf, startApi, type ApiTandem, type Document, type Schema } from './harness.ts';
 
-interface Operation {
-  operationId: string;
-  summary: string;
-  tags: string[];
-  security: Array<Record<string, string[]>>;
-  parameters?: Array<{ name: string; in: string; required?: boolean; schema: Schema }>;
-  requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
-  responses: Record<string, { $ref?: string; description?: string; content?: Record<string, { schema: Schema; example?: unknown }> }>;
-}
-type Schema = Record<string, unknown>;
-interface Flow { tokenUrl: string; authorizationUrl?: string; scopes: Record<string, string> }
-interface Document {
-  openapi: string;
-  servers: Array<{ url: string }>;
-  paths: Record<string, Record<string, Operation>>;
-  components: { securitySchemes: Record<string, { flows?: Record<string, Flow> }>; schemas: Record<string, Schema>; responses: Record<string, unknown> };
-}
-
-const operationsOf = ({ paths }: Document) => Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })));
 const isTwoCall = ({ path }: { path: string }) => path.startsWith('/api/users/');
 
 onEachDatabase('the OpenAPI document', (database) => {

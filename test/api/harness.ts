@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { accounts, admin, enrolment, qr, totp, type Feature } from '../../src/index.ts';
+import { ADMIN_SCOPES } from '../../src/admin/api/scopes.ts';
+import { ENROLMENT_SCOPE } from '../../src/devices/api/scopes.ts';
 import { tokenRequest } from '../oidc/helpers.ts';
 import type { TestDatabase } from '../support/databases.ts';
 import { API, startTandem, TEST_CLIENTS, type TestTandem } from '../support/tandem.ts';
@@ -29,12 +31,13 @@ export interface ApiTandem extends TestTandem {
   accounts(): Promise<number>;
 }
 
-/** A provider whose own API takes tokens of this format, and another resource server with the same scopes. */
-export async function startApi(database: Pick<TestDatabase, 'open'>, format: 'opaque' | 'jwt'): Promise<ApiTandem> {
+/** A provider whose own API takes tokens of this format, of clients with two of its scopes or all, and another resource server with the same scopes. */
+export async function startApi(database: Pick<TestDatabase, 'open'>, format: 'opaque' | 'jwt', granted: 'two scopes' | 'all' = 'two scopes'): Promise<ApiTandem> {
+  const scopes = granted === 'all' ? [...Object.keys(ADMIN_SCOPES), CREATE, ...Object.values(ENROLMENT_SCOPE)] : [CREATE, LIST];
   const tandem = await startTandem(database, {
     features: FEATURES,
     clients: (issuer) => {
-      const tandem_resources = { [`${issuer}/api`]: [CREATE, LIST], [API]: [CREATE, LIST] };
+      const tandem_resources = { [`${issuer}/api`]: scopes, [API]: [CREATE, LIST] };
       return [{ ...TEST_CLIENTS.rp, tandem_resources }, { ...TEST_CLIENTS.service, tandem_resources }];
     },
     tandem: { api: { format }, resources: { [API]: { scopes: { [CREATE]: 'make', [LIST]: 'list' }, format } } },
@@ -73,3 +76,33 @@ export function assertProblem(answer: Answer, status: number, code: string): Rec
   assert.deepEqual([typeof json['title'], json['detail']], ['string', json['error_description']]);
   return json;
 }
+
+/** An operation as the document tells of it. */
+export interface Operation {
+  operationId: string;
+  summary: string;
+  tags: string[];
+  security: Array<Record<string, string[]>>;
+  parameters?: Array<{ name: string; in: string; required?: boolean; schema: Schema }>;
+  requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
+  responses: Record<string, { $ref?: string; description?: string; content?: Record<string, { schema: Schema; example?: unknown }> }>;
+}
+export type Schema = Record<string, unknown>;
+export interface Flow { tokenUrl: string; authorizationUrl?: string; scopes: Record<string, string> }
+export interface Document {
+  openapi: string;
+  servers: Array<{ url: string }>;
+  paths: Record<string, Record<string, Operation>>;
+  components: { securitySchemes: Record<string, { flows?: Record<string, Flow> }>; schemas: Record<string, Schema>; responses: Record<string, unknown> };
+}
+
+export interface DocumentedOperation {
+  readonly path: string;
+  readonly method: string;
+  readonly operation: Operation;
+  readonly scope: string;
+}
+
+export const operationsOf = ({ paths }: Document): DocumentedOperation[] =>
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation, scope: operation.security[0]!['client']![0]! })));
