@@ -74,9 +74,10 @@ describe('the views', () => {
         ['errors/error', { ...error, description: text }],
         ['accounts/password', { uid: text, email: text, problem: '', params: {} }],
         ['accounts/register', { action: '/x', back: '/y', client: text, email: text, name: text, minLength: 10, problem: { field: '', key: '' } }],
-        ['accounts/home', { email: text, name: text, since: text, items: [{ title: text, text, path: '/x', link: text }], done: '', problem: '' }],
+        ['accounts/home', { email: text, name: text, since: text, items: [{ title: text, text, path: '/x', link: text }], hasPassword: true, done: '', problem: '' }],
         ['totp/list', { list: [{ id: 'x', name: text, meta: [text], rename: '/x', remove: '/y' }], off: false, blocked: 0, done: '', problem: '', full: false, most: 5, add: '/z', home: undefined, items: [] }],
-        ['accounts/change-password', { email: text, minLength: 10, problem: { field: '', key: '' } }],
+        ['accounts/change-password', { email: text, minLength: 10, problem: { field: '', key: '' }, words: 'change' }],
+        ['accounts/change-password', { email: text, minLength: 10, problem: { field: '', key: '' }, words: 'set' }],
       ] as const;
       for (const [view, data] of forms) {
         const { answer, html } = await show(view, data);
