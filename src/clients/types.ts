@@ -1,4 +1,4 @@
-import type { AdapterFactory, ClientMetadata, Configuration, JWKS, Provider } from 'oidc-provider';
+import type { AdapterFactory, Configuration, JWKS, Provider } from 'oidc-provider';
 import type { Transaction } from '../context.ts';
 import type { Actor } from '../lib/actor.ts';
 import type { ScopeHolders } from '../resources/types.ts';
@@ -102,10 +102,4 @@ export interface ClientRegistry extends ScopeHolders {
    * @param configured what it was made with: its own clients, whose ids no other gets, and what a host adds to metadata
    */
   attach(provider: Provider, configured?: Pick<Configuration, 'clients' | 'extraClientMetadata'>): void;
-}
-
-/** What a registration brings with it, kept with the client it made: see `registration/`. */
-export interface Registered {
-  readonly metadata: ClientMetadata;
-  readonly initialAccessTokenId: string;
 }

@@ -46,7 +46,7 @@ export async function readPublicKey(jwk: JWK, { at, supported }: { at: number; s
   }
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(kid))) throw refuse('its `kid` must be 1 to 255 visible characters');
   checkStrength(importKey(jwk));
-  const bare = Object.fromEntries(PUBLIC_MEMBERS.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]]))) as JWK;
+  const bare = publicPart(jwk);
   const id = kid ?? (await calculateJwkThumbprint(bare, 'sha256'));
   return { kid: id, algorithm, generated: false, createdAt: at, jwk: { ...bare, kid: id, alg: algorithm, use: 'sig' } };
 }
@@ -57,7 +57,7 @@ export async function makeKeyPair(algorithm: string, at: number): Promise<{ host
   const { privateKey } = await pairOf(algorithm);
   const jwk = privateKey.export({ format: 'jwk' }) as JWK;
   const kid = await calculateJwkThumbprint(jwk, 'sha256');
-  const { hosted } = { hosted: await readPublicKey(publicPart(jwk, algorithm), { at, supported: [algorithm] }) };
+  const hosted = await readPublicKey({ ...publicPart(jwk), alg: algorithm }, { at, supported: [algorithm] });
   return { hosted: { ...hosted, generated: true }, privateKey: { ...jwk, kid, alg: algorithm, use: 'sig' } };
 }
 
@@ -68,10 +68,7 @@ export function publicKey({ kid, algorithm, generated, createdAt }: HostedKey): 
 const isGenerated = (algorithm: string): algorithm is Generated => (GENERATED as readonly string[]).includes(algorithm);
 const refuse = (why: string) => new AppError('invalid_request', why, { extra: { field: 'key' } });
 
-const publicPart = (jwk: JWK, alg: string): JWK => ({
-  ...(Object.fromEntries(PUBLIC_MEMBERS.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]]))) as JWK),
-  alg,
-});
+const publicPart = (jwk: JWK): JWK => Object.fromEntries(PUBLIC_MEMBERS.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]]))) as JWK;
 
 function importKey(jwk: JWK): KeyObject {
   try {
