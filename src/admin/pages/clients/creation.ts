@@ -74,7 +74,7 @@ export function onceOf({ clientId, secret, privateKey }: { clientId: string; sec
   return {
     secret: secret ?? '',
     privateKey: json ?? '',
-    download: json ? `data:application/json;base64,${Buffer.from(`${json}\n`).toString('base64')}` : '',
+    download: json ? Buffer.from(`${json}\n`).toString('base64') : '',
     file: `${clientId.replace(/[^\w.-]/g, '_').slice(0, 60)}.private.jwk.json`,
   };
 }

@@ -7,6 +7,7 @@ export const KINDS = ['web', 'app', 'service', 'key'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const NAME: FieldSpec = { name: 'client_name', kind: 'text', required: true, hint: true };
+const MACHINE_NAME: FieldSpec = { ...NAME, hint: false };
 const REDIRECTS: FieldSpec = { name: 'redirect_uris', kind: 'area', required: true, hint: true, mono: true, rows: 3 };
 const AFTER_LOGOUT: FieldSpec = { name: 'post_logout_redirect_uris', kind: 'area', hint: true, mono: true, rows: 2 };
 const OFFLINE: FieldSpec = { name: 'offline', kind: 'check', hint: true };
@@ -16,9 +17,9 @@ const ID: FieldSpec = { name: 'client_id', kind: 'text', hint: true, mono: true 
 export const KIND_FIELDS: Readonly<Record<Kind, readonly FieldSpec[]>> = {
   web: [NAME, REDIRECTS, AFTER_LOGOUT, OFFLINE, ID],
   app: [NAME, { name: 'platform', kind: 'radios', options: ['browser', 'native'] }, REDIRECTS, AFTER_LOGOUT, OFFLINE, ID],
-  service: [NAME, ID],
+  service: [MACHINE_NAME, ID],
   key: [
-    NAME,
+    MACHINE_NAME,
     { name: 'key', kind: 'radios', options: ['generate', 'upload', 'url'], hint: true },
     { name: 'algorithm', kind: 'select', options: ['ES256', 'RS256', 'PS256', 'EdDSA'], hint: true },
     { name: 'jwks_uri', kind: 'text', hint: true, mono: true },
