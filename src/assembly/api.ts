@@ -82,7 +82,8 @@ export function createAuthorize({ issuer }: Pick<Context, 'issuer'>, { protect, 
       auth,
       actor: accountId === undefined
         ? { kind: 'client', id: clientId, address, authority: new Set(grants) }
-        : { kind: 'account', id: accountId, clientId, address, authority: 'all' },
+        // The person may do anything, but lets this client do no more than it was asked for: or it would help itself to the rest.
+        : { kind: 'account', id: accountId, clientId, address, authority: new Set(scopes.filter((each) => grants.includes(each))) },
     };
   };
 }

@@ -41,9 +41,11 @@ onEachDatabase('the admin API for people', (database) => {
     return json.access_token;
   }
 
+  const newClient = (scopes: string[]) =>
+    JSON.stringify({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], tandem_resources: { [`${tandem.issuer}/api`]: scopes } });
   const list = (token: string) => fetch(tandem.url('/api/admin/clients'), { headers: { authorization: `Bearer ${token}` } });
 
-  it('lets in an administrator who has signed in with two factors, with every authority and in their own name', async () => {
+  it('lets in an administrator who has signed in with two factors, in their own name', async () => {
     const person = await tandem.registerAccount();
     await tandem.t.admin!.accounts.setAdmin(person.accountId, true, HOST);
     const token = await tokenOf(person, { app: await tandem.addApp(person.accountId) });
@@ -52,13 +54,26 @@ onEachDatabase('the admin API for people', (database) => {
     const response = await fetch(tandem.url('/api/admin/clients'), {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      // More than the client that the person uses has itself.
-      body: JSON.stringify({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [], tandem_resources: { [`${tandem.issuer}/api`]: ['admin:keys:rotate'] } }),
+      body: newClient(['admin:clients:list']),
     });
     assert.equal(response.status, 201, await response.clone().text());
     const [event] = (await tandem.t.audit.list({ name: 'client.created' })).events;
     assert.deepEqual(event?.data['actor'], { kind: 'account', id: person.accountId, client: 'console' });
     assert.match(event?.address ?? '', /127\.0\.0\.1|::1/);
+  });
+
+  it('lets the client that they use hand on no more than they let it do themselves', async () => {
+    const person = await tandem.registerAccount();
+    await tandem.t.admin!.accounts.setAdmin(person.accountId, true, HOST);
+    const token = await tokenOf(person, { app: await tandem.addApp(person.accountId) });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const refused = await fetch(tandem.url('/api/admin/clients'), { method: 'POST', headers, body: newClient(['admin:keys:rotate']) });
+    assert.equal(refused.status, 403);
+    const { error, scope } = (await refused.json()) as { error: string; scope: string };
+    assert.deepEqual([error, scope], ['insufficient_scope', 'admin:keys:rotate']);
+    // Who administers is for administrators to say, where the client may ask for it.
+    const { accountId } = await tandem.registerAccount();
+    assert.equal((await fetch(tandem.url(`/api/admin/accounts/${accountId}/roles/admin`), { method: 'PUT', headers })).status, 200);
   });
 
   it('asks one who has signed in with a password alone for more (RFC 9470)', async () => {

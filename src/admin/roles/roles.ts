@@ -52,6 +52,6 @@ export function createRoles({ db, clock, events }: Pick<Context, 'db' | 'clock' 
  *
  * @throws AppError `access_denied`
  */
-export function checkAuthority({ authority }: Actor): void {
-  if (authority !== 'all') throw new AppError('access_denied', 'only an administrator may do this: a client for itself may not');
+export function checkAuthority({ kind }: Pick<Actor, 'kind'>): void {
+  if (kind === 'client') throw new AppError('access_denied', 'only an administrator may do this: a client for itself may not');
 }
