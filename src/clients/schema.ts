@@ -93,7 +93,8 @@ type Nullable = { [Name in keyof Shape]: z.ZodOptional<z.ZodNullable<Shape[Name]
 
 const entries = Object.entries(METADATA);
 
-export const CLIENT_ID = z.string().regex(/^[A-Za-z0-9][\w.~-]{0,99}$/, 'must be 1 to 100 letters, digits, dots, dashes, tildes or underscores, a letter or digit first');
+export const CLIENT_ID = z.string().regex(/^[A-Za-z0-9][\w.~-]{0,99}$/, 'must be 1 to 100 letters, digits, dots, dashes, tildes or underscores, a letter or digit first')
+  .refine((id) => id !== 'new', 'must not be "new": that is where the pages make one');
 
 /** The metadata of a client that is there. */
 export const metadataSchema = z.strictObject(Object.fromEntries(entries.map(([name, schema]) => [name, schema.optional()])) as Optional);

@@ -63,6 +63,8 @@ onEachDatabase('keys of clients', (database) => {
       const { client, privateKey } = await registry().create({ ...BY_KEY, client_id: `made-${algorithm}` }, HOST, { generateKey: algorithm });
       assert.deepEqual(client.keys.map((key) => [key.algorithm, key.generated]), [[algorithm, true]]);
       assert.equal(await works(client.clientId, privateKey as JWK), true);
+      // RFC 9864 gave it a name of its own, which newer libraries sign by.
+      if (algorithm === 'EdDSA') assert.equal(await works(client.clientId, privateKey as JWK, 'Ed25519'), true);
       const row = JSON.stringify(await tandem.knex('tandem_clients').where({ client_id: client.clientId }));
       const audited = JSON.stringify((await tandem.t.audit.list({ clientId: client.clientId })).events);
       for (const text of [row, audited, JSON.stringify(await registry().jwks(client.clientId))]) assert.equal(text.includes((privateKey as JWK).d!), false);

@@ -121,7 +121,7 @@ onEachDatabase('metadata of clients', (database) => {
     });
   }
 
-  for (const id of ['', '-x', '.', '..', 'a/b', 'a b', 'ä', 'x'.repeat(101), 'https://app.example', 7]) {
+  for (const id of ['new', '', '-x', '.', '..', 'a/b', 'a b', 'ä', 'x'.repeat(101), 'https://app.example', 7]) {
     it(`is refused: the id ${JSON.stringify(id).slice(0, 40)}`, () => assert.rejects(registry().create({ ...SITE, client_id: id }, HOST), refused('invalid_request', 'client_id')));
   }
 

@@ -24,6 +24,8 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   'OKP Ed25519': ['EdDSA', 'Ed25519'],
   RSA: ['RS256', 'PS256', 'RS384', 'RS512', 'PS384', 'PS512'],
 };
+/** One algorithm, as RFC 8037 and RFC 9864 call it: signers use either name, and a key that has one of them would not be found by the other. */
+const TWO_NAMES = { EdDSA: true, Ed25519: true } as const;
 /** What a pair can be made for. */
 export const GENERATED = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 type Generated = (typeof GENERATED)[number];
@@ -48,7 +50,7 @@ export async function readPublicKey(jwk: JWK, { at, supported }: { at: number; s
   checkStrength(importKey(jwk));
   const bare = publicPart(jwk);
   const id = kid ?? (await calculateJwkThumbprint(bare, 'sha256'));
-  return { kid: id, algorithm, generated: false, createdAt: at, jwk: { ...bare, kid: id, alg: algorithm, use: 'sig' } };
+  return { kid: id, algorithm, generated: false, createdAt: at, jwk: { ...bare, kid: id, ...(!(algorithm in TWO_NAMES) && { alg: algorithm }), use: 'sig' } };
 }
 
 /** Makes a key pair. @throws AppError `invalid_request` for an algorithm that there is not */

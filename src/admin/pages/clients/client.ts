@@ -43,10 +43,10 @@ export function clientPages(desk: Desk): void {
 
   desk.page({ path: `${SECTIONS.clients}/:id/connect` }, async (ctx) => {
     const client = await clientOf(desk, ctx);
-    const { clientId, metadata, keys } = client;
+    const { clientId, metadata } = client;
     const data = {
       head: clientHead(desk, ctx, client, 'connect'),
-      snippets: snippetsOf({ issuer, clientId, metadata, algorithms: keys.map(({ algorithm }) => algorithm) }),
+      snippets: snippetsOf({ issuer, clientId, metadata }),
       discovery: `${issuer}/.well-known/openid-configuration`,
       test: testSignIn(client),
     };

@@ -55,13 +55,13 @@ export function clientCreation(desk: Desk): void {
     } catch (error) {
       return showForm(ctx, kind, values, problemOf(desk, ctx, error));
     }
-    const { client: { clientId, metadata, keys }, secret, privateKey } = made;
+    const { client: { clientId, metadata }, secret, privateKey } = made;
     if (!secret && !privateKey) return desk.goOn(ctx, clientPath(clientId), 'client_created');
     const data = {
       name: nameOr(metadata, clientId),
       id: clientId,
       ...onceOf({ clientId, secret: secret?.value, privateKey }),
-      snippets: snippetsOf({ issuer: desk.issuer, clientId, metadata, secret: secret?.value, privateKey, algorithms: keys.map(({ algorithm }) => algorithm) }),
+      snippets: snippetsOf({ issuer: desk.issuer, clientId, metadata, secret: secret?.value, privateKey }),
       next: clientPath(clientId),
     };
     desk.show(ctx, 'admin/clients/created', data, { section: 'clients', title: say(ctx, 'done_client_created'), status: 201 });

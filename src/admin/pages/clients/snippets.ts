@@ -16,8 +16,6 @@ interface Told {
   /** Where it was told just now. */
   readonly secret?: string | undefined;
   readonly privateKey?: object | undefined;
-  /** Of the keys that it signs with. */
-  readonly algorithms?: readonly string[] | undefined;
 }
 
 type Method = 'secret' | 'key' | 'none';
@@ -51,10 +49,9 @@ function envOf({ issuer, clientId, metadata, secret, privateKey }: Told, method:
   return `${lines.join('\n')}\n`;
 }
 
-/** The library calls what signs with Ed25519 by that name; the key is registered by the older one, EdDSA (RFC 9864). */
-function programOf({ issuer, metadata, algorithms = [] }: Told, method: Method, forPeople: boolean): string {
+function programOf({ issuer, metadata }: Told, method: Method, forPeople: boolean): string {
   const post = metadata['token_endpoint_auth_method'] === 'client_secret_post';
-  const proof = { secret: `client.ClientSecret${post ? 'Post' : 'Basic'}(process.env.CLIENT_SECRET)`, key: `client.PrivateKeyJwt(key${algorithms.includes('EdDSA') ? ', { [client.modifyAssertion]: (header) => void (header.alg = jwk.alg) }' : ''})`, none: 'client.None()' }[method];
+  const proof = { secret: `client.ClientSecret${post ? 'Post' : 'Basic'}(process.env.CLIENT_SECRET)`, key: 'client.PrivateKeyJwt(key)', none: 'client.None()' }[method];
   const insecure = issuer.startsWith('http:') ? ', { execute: [client.allowInsecureRequests] }' : '';
   const head = [
     "import * as client from 'openid-client';",
