@@ -67,7 +67,7 @@ export function createAuthorize({ issuer }: Pick<Context, 'issuer'>, { protect, 
   return async (ctx, scope, callers): Promise<ApiCaller> => {
     const auth = await tokenOf(ctx, scope);
     const { clientId, accountId, scopes } = auth;
-    const grants = await tokens.grantsOf(clientId, indicator);
+    const grants = await tokens.grantsOf(clientId, indicator, ctx);
     const isPerson = auth.subject !== undefined || accountId !== undefined;
     // What a person has granted to a site is no business of other people's accounts.
     if (!grants || (isPerson && callers === 'clients')) throw refuse(ctx, 'invalid_token', 'the access token must be of client credentials', {});

@@ -19,8 +19,8 @@ export interface AccessTokens {
   accountOf(clientId: string, subject: string): Promise<string | undefined>;
   /** The `sub` by which a client knows an account; undefined where there is no such client, or only the host could tell. */
   subjectOf(clientId: string, accountId: string): Promise<string | undefined>;
-  /** What a client may ask of a resource server as it is registered now, whatever its tokens say; undefined where there is no such client. */
-  grantsOf(clientId: string, indicator: string): Promise<readonly string[] | undefined>;
+  /** What a client may ask of a resource server as it is registered now, whatever its tokens say, for a request; undefined where there is no such client. */
+  grantsOf(clientId: string, indicator: string, ctx: KoaContext): Promise<readonly string[] | undefined>;
   /** Finds what a JWT of the provider's is verified by. */
   readonly key: JWTVerifyGetKey;
   /** Whether a DPoP proof is new, by the provider's own record of them; `until` in milliseconds since the epoch. */
@@ -42,6 +42,17 @@ export function createAccessTokens({ issuer, provider, configured, subjects }: {
     return configured.pairwiseIdentifier?.(ctx as unknown as KoaContextWithOIDC, accountId, client);
   }
 
+  /** The client whose token a request has shown: who asks about it next within the request need not look again. */
+  const shown = new WeakMap<KoaContext, Client>();
+
+  async function clientOf(clientId: string, ctx: KoaContext): Promise<Client | undefined> {
+    const known = shown.get(ctx);
+    if (known?.clientId === clientId) return known;
+    const client = await provider.Client.find(clientId);
+    if (client) shown.set(ctx, client);
+    return client;
+  }
+
   /** A token without the grant that it rests on is worth nothing. */
   async function rests({ grantId, clientId, accountId }: { grantId: string; clientId?: string | undefined; accountId: string }): Promise<boolean> {
     const grant = await provider.Grant.find(grantId);
@@ -52,7 +63,7 @@ export function createAccessTokens({ issuer, provider, configured, subjects }: {
     async find(value, ctx) {
       const [ofPerson, ofClient] = await Promise.all([provider.AccessToken.find(value), provider.ClientCredentials.find(value)]);
       const token = ofPerson ?? ofClient;
-      const client = token?.isValid && token.clientId ? await provider.Client.find(token.clientId) : undefined;
+      const client = token?.isValid && token.clientId ? await clientOf(token.clientId, ctx) : undefined;
       if (!token || !client || (ofPerson && !(await rests(ofPerson)))) return undefined;
       const { exp, iat, aud, scope, jkt } = token;
       const bound = token.isSenderConstrained() && { cnf: { ...(token['x5t#S256'] && { 'x5t#S256': token['x5t#S256'] }), ...(jkt && { jkt }) } };
@@ -75,8 +86,8 @@ export function createAccessTokens({ issuer, provider, configured, subjects }: {
       return subjects?.of(sectorOf(client), accountId);
     },
 
-    async grantsOf(clientId, indicator) {
-      const client = await provider.Client.find(clientId);
+    async grantsOf(clientId, indicator, ctx) {
+      const client = await clientOf(clientId, ctx);
       const scopes = (client?.tandem_resources as Record<string, unknown> | undefined)?.[indicator];
       return client && (Array.isArray(scopes) ? scopes.filter((scope): scope is string => typeof scope === 'string') : []);
     },
