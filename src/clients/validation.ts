@@ -1,7 +1,7 @@
 import { errors, type Client, type ClientMetadata, type Provider } from 'oidc-provider';
 import type { ZodType } from 'zod';
 import { AppError } from '../errors.ts';
-import { sharedKeyIn } from '../oidc/shared-keys.ts';
+import { sharedKeyIn } from './shared-keys.ts';
 import { METADATA } from './schema.ts';
 import type { Metadata } from './types.ts';
 

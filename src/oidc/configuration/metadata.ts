@@ -1,5 +1,5 @@
 import { errors, type ClientMetadata } from 'oidc-provider';
-import { sharedKeyIn } from '../shared-keys.ts';
+import { sharedKeyIn } from '../../clients/shared-keys.ts';
 import { isLevel } from './levels.ts';
 
 /** Client metadata of ours, beside that of OpenID Connect Dynamic Client Registration §2. */
