@@ -2,7 +2,8 @@ import type { Client, Configuration, Provider } from 'oidc-provider';
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { actedBy } from '../lib/actor.ts';
-import { base64url, fromBase64url, randomToken } from '../lib/crypto.ts';
+import { randomToken } from '../lib/crypto.ts';
+import { page } from '../lib/paging.ts';
 import type { ResourceRegistry } from '../resources/types.ts';
 import { assertAuthority, assertKnownScopes, createChanger, differences, noSuchClient } from './changes.ts';
 import { createCredentials } from './credentials/credentials.ts';
@@ -14,7 +15,7 @@ import { attachClients } from './provider/attached.ts';
 import { createProperties } from './provider/properties.ts';
 import { createSelfService } from './provider/self-service.ts';
 import { clientChangesSchema, METADATA, metadataSchema, newClientSchema } from './schema.ts';
-import { createClientStore, type ClientRecord, type Position } from './store.ts';
+import { createClientStore, type ClientRecord } from './store.ts';
 import type { ClientRegistry, Metadata, RegisteredClient } from './types.ts';
 import { readMetadata, takesSecret, validateByProvider } from './validation.ts';
 
@@ -26,8 +27,6 @@ export interface ClientsOptions {
   /** The `sector_identifier_uri` of a client that names none; where subjects are pairwise. */
   readonly sectorOf: ((clientId: string) => string) | undefined;
 }
-
-const MAX_LIMIT = 200;
 
 /** Creates the registry of clients. It judges metadata by the provider that is attached to it. */
 export function createClients(context: Context, { resources, api, sectorOf }: ClientsOptions): ClientRegistry {
@@ -55,12 +54,12 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
   }
 
   return {
-    async list({ search = '' } = {}, { limit = 50, cursor } = {}) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new AppError('invalid_request', `limit is a whole number from 1 to ${MAX_LIMIT}`);
-      // One more than asked for shows whether there is another page.
-      const found = await store.list(search, limit + 1, cursor === undefined ? undefined : readCursor(cursor));
-      const page = found.slice(0, limit);
-      return { clients: page.map(toPublic), ...(found.length > limit && { cursor: cursorOf(page.at(-1)!) }) };
+    async list({ search = '' } = {}, asked = {}) {
+      const { items, cursor } = await page(asked, ['number', 'string'], {
+        read: (limit, after) => store.list(search, limit, after && { createdAt: after[0], clientId: after[1] }),
+        positionOf: ({ createdAt, clientId }) => [createdAt, clientId],
+      });
+      return { clients: items.map(toPublic), ...(cursor !== undefined && { cursor }) };
     },
 
     async get(clientId) {
@@ -159,16 +158,4 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
       attachClients(next, { store, properties, clock, own });
     },
   };
-}
-
-const cursorOf = ({ createdAt, clientId }: Position): string => base64url(Buffer.from(JSON.stringify([createdAt, clientId])));
-
-function readCursor(cursor: string): Position {
-  try {
-    const [createdAt, clientId] = JSON.parse(fromBase64url(cursor).toString()) as unknown[];
-    if (Number.isSafeInteger(createdAt) && typeof clientId === 'string') return { createdAt: createdAt as number, clientId };
-  } catch {
-    // Told below.
-  }
-  throw new AppError('invalid_request', 'cursor is not one of ours', { extra: { field: 'cursor' } });
 }

@@ -1,12 +1,13 @@
 import type { Context } from '../context.ts';
 import { AppError } from '../errors.ts';
 import { actedBy, type Actor } from '../lib/actor.ts';
-import { base64url, fromBase64url, randomToken, sha256, uuid } from '../lib/crypto.ts';
+import { base64url, randomToken, sha256, uuid } from '../lib/crypto.ts';
 import { chosenName } from '../lib/names.ts';
+import { page } from '../lib/paging.ts';
 import type { ResourceRegistry } from '../resources/types.ts';
 import './events.ts';
 import { readPolicy } from './policy.ts';
-import type { Position, TokenRecord, TokenStore } from './store.ts';
+import type { TokenRecord, TokenStore } from './store.ts';
 import type { InitialAccessToken, InitialAccessTokens } from './types.ts';
 
 export interface TokensOptions {
@@ -16,7 +17,6 @@ export interface TokensOptions {
   readonly assertAuthority: (actor: Actor, metadata: Readonly<Record<string, unknown>>) => void;
 }
 
-const MAX_LIMIT = 200;
 /** Lives of a token, in seconds. */
 const [SHORTEST, DAY, LONGEST] = [60, 86_400, 30 * 86_400];
 const MAX_LABEL = 100;
@@ -31,12 +31,12 @@ export function createTokens({ db, clock, events }: Pick<Context, 'db' | 'clock'
   };
 
   return {
-    async list({ limit = 50, cursor } = {}) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new AppError('invalid_request', `limit is a whole number from 1 to ${MAX_LIMIT}`);
-      // One more than asked for shows whether there is another page.
-      const found = await store.list(limit + 1, cursor === undefined ? undefined : readCursor(cursor));
-      const page = found.slice(0, limit);
-      return { tokens: page.map(toPublic), ...(found.length > limit && { cursor: cursorOf(page.at(-1)!) }) };
+    async list(asked = {}) {
+      const { items, cursor } = await page(asked, ['number', 'string'], {
+        read: (limit, after) => store.list(limit, after && { createdAt: after[0], id: after[1] }),
+        positionOf: ({ createdAt, id }) => [createdAt, id],
+      });
+      return { tokens: items.map(toPublic), ...(cursor !== undefined && { cursor }) };
     },
 
     async create({ label: given, expiresIn = DAY, policy: asked = {} }, actor) {
@@ -83,16 +83,4 @@ function labelOf(given: string | undefined): string {
   } catch (cause) {
     throw new AppError('invalid_request', `a label has at most ${MAX_LABEL} ordinary characters`, { extra: { field: 'label' }, cause });
   }
-}
-
-const cursorOf = ({ createdAt, id }: Position): string => base64url(Buffer.from(JSON.stringify([createdAt, id])));
-
-function readCursor(cursor: string): Position {
-  try {
-    const [createdAt, id] = JSON.parse(fromBase64url(cursor).toString()) as unknown[];
-    if (Number.isSafeInteger(createdAt) && typeof id === 'string') return { createdAt: createdAt as number, id };
-  } catch {
-    // Told below.
-  }
-  throw new AppError('invalid_request', 'cursor is not one of ours', { extra: { field: 'cursor' } });
 }

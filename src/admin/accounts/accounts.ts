@@ -4,10 +4,10 @@ import type { Context, Transaction } from '../../context.ts';
 import type { Devices } from '../../devices/devices.ts';
 import { AppError } from '../../errors.ts';
 import { randomFrom } from '../../lib/crypto.ts';
+import { page } from '../../lib/paging.ts';
 import type { AccountDirectory } from '../../oidc/accounts.ts';
 import type { ResetSecondFactor } from '../../recovery/reset.ts';
 import type { Authenticators } from '../../totp/authenticators/authenticators.ts';
-import { page } from '../paging.ts';
 import { checkAuthority, type Roles } from '../roles/roles.ts';
 import type { AdminAccount, AdminAccounts } from '../types.ts';
 import { createAccountListStore, type ListedAccount } from './accounts-store.ts';
@@ -65,7 +65,10 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
   return {
     async list(query = {}, asked = {}) {
       own();
-      const { items, cursor } = await page(asked, ['number', 'string'], (limit, after) => store.list(query, limit, after && { createdAt: after[0] as number, id: after[1] as string }), ({ createdAt, id }) => [createdAt, id]);
+      const { items, cursor } = await page(asked, ['number', 'string'], {
+        read: (limit, after) => store.list(query, limit, after && { createdAt: after[0], id: after[1] }),
+        positionOf: ({ createdAt, id }) => [createdAt, id],
+      });
       const found: AdminAccount[] = [];
       for (const account of items) found.push(await whole(account));
       return { accounts: found, ...(cursor !== undefined && { cursor }) };

@@ -1,7 +1,7 @@
 import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { actedBy, type Actor } from '../../lib/actor.ts';
-import { base64url, fromBase64url } from '../../lib/crypto.ts';
+import { page } from '../../lib/paging.ts';
 import './events.ts';
 import { createManagedAccountStore, type ManagedAccount } from './store.ts';
 
@@ -44,7 +44,6 @@ export interface ManagedAccounts {
   readonly naming: Naming;
 }
 
-const MAX_LIMIT = 200;
 /** What can be a subject (OpenID Connect Core §2). */
 const SUBJECT = /^[\x21-\x7e]{1,255}$/;
 /** Events after which a client is none. */
@@ -81,16 +80,14 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
       await events.emit(tx, 'account.taken', { accountId, clientId, ...actedBy(actor) });
     },
 
-    async list(clientId, { limit = 50, cursor } = {}) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new AppError('invalid_request', `limit is a whole number from 1 to ${MAX_LIMIT}`);
-      if (cursor !== undefined && !/^[\w-]{1,400}$/.test(cursor)) throw new AppError('invalid_request', 'cursor is not one of ours', { extra: { field: 'cursor' } });
-      // One more than asked for shows whether there is another page.
-      const found = await store.list(clientId, limit + 1, cursor === undefined ? '' : Buffer.from(fromBase64url(cursor)).toString('utf8'));
-      const page = found.slice(0, limit);
+    async list(clientId, asked = {}) {
+      const { items, cursor } = await page(asked, ['string'], {
+        read: (limit, after) => store.list(clientId, limit, after?.[0] ?? ''),
+        positionOf: ({ accountId }) => [accountId],
+      });
       const accounts = [];
-      for (const account of page) accounts.push({ ...account, subject: await naming.subjectOf(clientId, account.accountId) });
-      const last = page.at(-1);
-      return { accounts, ...(found.length > limit && last && { cursor: base64url(Buffer.from(last.accountId)) }) };
+      for (const account of items) accounts.push({ ...account, subject: await naming.subjectOf(clientId, account.accountId) });
+      return { accounts, ...(cursor !== undefined && { cursor }) };
     },
 
     isManaged: (accountId, tx) => store.any(accountId, tx),
