@@ -14,9 +14,16 @@ export const roles: Migration = {
       table.bigInteger('created_at').notNullable();
       table.primary(['role', 'account_id']);
     });
+    // Administrators see the newest accounts first.
+    await knex.schema.alterTable('tandem_accounts', (table) => {
+      table.index(['created_at', 'id']);
+    });
   },
 
   async down(knex) {
+    await knex.schema.alterTable('tandem_accounts', (table) => {
+      table.dropIndex(['created_at', 'id']);
+    });
     await knex.schema.dropTable('tandem_roles');
   },
 };

@@ -47,6 +47,9 @@ onEachDatabase('accounts, phones, keys and the audit log by the admin API', (dat
     assert.equal((await call('POST', `/api/admin/devices/${devices[0].id}/revoke`, { body: { reason: 'lost' } })).status, 404);
 
     await addPhone(tandem, await signedInBrowser(tandem, person));
+    const one = (await call('GET', `${accounts}/${person.accountId}`)).json;
+    assert.equal(one.phones, 1, 'of two, one is locked out');
+    assert.deepEqual((await call('GET', `${accounts}?search=${person.email}`)).json.accounts, [one]);
     const reset = `${accounts}/${person.accountId}/second-factor/reset`;
     assert.equal((await call('POST', reset, { body: { keep_phones: true } })).json.phones, 0);
     assert.deepEqual((await call('POST', reset, { body: {} })).json, { account_id: person.accountId, authenticators: 0, phones: 1, recovery_codes: 0 });

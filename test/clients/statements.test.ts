@@ -65,6 +65,8 @@ onEachDatabase('what a request of a client in the database asks of it', (databas
     const { t, call } = s;
     assert.deepEqual(await cost(() => call('GET', '/api/admin/resource-servers')), { client: 1, all: 3 }, 'a call of the own API');
     assert.deepEqual(await cost(await polled(s)), { client: 1, all: 2 }, 'a status poll');
+    await t.registerAccount();
+    assert.deepEqual(await cost(() => call('GET', '/api/admin/accounts')), { client: 1, all: 2 }, 'a list of accounts');
     await end(t);
   });
 });
