@@ -18,18 +18,20 @@ export function wordsOf({ description }: Pick<Scope, 'description'>, language: s
 /** The scopes of every resource server as boxes to tick. */
 export function grantBoxes(views: Views, ctx: KoaContext, resources: readonly ResourceServer[], isTicked: (resource: ResourceServer, scope: Scope) => boolean) {
   const language = views.language(ctx);
-  return resources
-    .filter(({ scopes }) => scopes.length > 0)
-    .map((resource) => {
-      const scopes = resource.scopes.map((scope) => ({
-        field: fieldOf(resource, scope),
-        name: scope.name,
-        words: wordsOf(scope, language),
-        level: scope.level,
-        ticked: isTicked(resource, scope),
-      }));
-      return { name: resource.name, identifier: resource.identifier, scopes, count: scopes.filter(({ ticked }) => ticked).length };
-    });
+  const known = resources.filter(({ scopes }) => scopes.length > 0);
+  return known.map((resource) => {
+    const scopes = resource.scopes.map((scope) => ({
+      field: fieldOf(resource, scope),
+      name: scope.name,
+      words: wordsOf(scope, language),
+      level: scope.level,
+      ticked: isTicked(resource, scope),
+    }));
+    const count = scopes.filter(({ ticked }) => ticked).length;
+    // The provider's own are many, and few clients administer anything.
+    const open = count > 0 || (known.length === 1 && resource.origin !== 'built-in');
+    return { name: resource.name, identifier: resource.identifier, scopes, count, open };
+  });
 }
 
 export const isGranted = (grants: Grants) => (resource: ResourceServer, scope: Scope) => grants[resource.identifier]?.includes(scope.name) ?? false;
