@@ -26,3 +26,20 @@ export { protect, type ProtectOptions } from './guard/protect.ts';
 export type { GuardedState, Requirements } from './guard/guard.ts';
 export type { OwnRouteOptions, ProtectOwn } from './guard/in-process.ts';
 export type { TokenAuth, TokenClaims } from './guard/tokens/token.ts';
+
+// Each room merges its events into EventHandlers; declarations that nothing leads to would not be seen by who embeds us.
+export type {} from './accounts/events.ts';
+export type {} from './admin/events.ts';
+export type {} from './clients/events.ts';
+export type {} from './clients/managed-accounts/events.ts';
+export type {} from './devices/events.ts';
+export type {} from './keys/events.ts';
+export type {} from './notices/events.ts';
+export type {} from './oidc/events.ts';
+export type {} from './passkeys/events.ts';
+export type {} from './qr/events.ts';
+export type {} from './recovery/events.ts';
+export type {} from './registration/events.ts';
+export type {} from './resources/events.ts';
+export type {} from './totp/events.ts';
+export type {} from './totp/two-call/events.ts';
