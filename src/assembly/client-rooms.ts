@@ -1,6 +1,6 @@
 import { assertAuthority } from '../clients/changes.ts';
 import { createClients } from '../clients/clients.ts';
-import type { ClientRegistry } from '../clients/types.ts';
+import type { Clients } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import { sectorUri } from '../oidc/subjects/subjects.ts';
 import { createRegistration, type Registration } from '../registration/registration.ts';
@@ -9,7 +9,7 @@ import { apiOf } from '../totp/two-call/resource.ts';
 import type { Features } from './frame.ts';
 
 /** The clients in the database, where their registry is on. */
-export function clientsOf(context: Context, { features, registry }: { features: Features; registry: ResourceRegistry | undefined }): ClientRegistry | undefined {
+export function clientsOf(context: Context, { features, registry }: { features: Features; registry: ResourceRegistry | undefined }): Clients | undefined {
   if (!features.admin || !registry) return undefined;
   return createClients(context, {
     resources: registry,

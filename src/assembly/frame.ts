@@ -3,7 +3,7 @@ import type { AccountsService } from '../accounts/accounts.ts';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Roles } from '../admin/roles/roles.ts';
 import type { ManagedAccounts } from '../clients/managed-accounts/managed-accounts.ts';
-import type { ClientRegistry } from '../clients/types.ts';
+import type { Clients } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { ChangeGate } from '../factors/change-gate.ts';
@@ -70,7 +70,7 @@ export interface Frame {
   /** Those of the database among them, where their registry is on. */
   readonly registry: ResourceRegistry | undefined;
   /** The clients in the database, where their registry is on. */
-  readonly clients: ClientRegistry | undefined;
+  readonly clients: Clients | undefined;
   /** Clients that register themselves, where the registry is on. */
   readonly registration: Registration | undefined;
   readonly accounts: AccountsService | undefined;

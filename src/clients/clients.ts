@@ -16,7 +16,7 @@ import { createProperties } from './provider/properties.ts';
 import { createSelfService } from './provider/self-service.ts';
 import { clientChangesSchema, METADATA, metadataSchema, newClientSchema } from './schema.ts';
 import { createClientStore, type ClientRecord } from './store.ts';
-import type { ClientRegistry, Metadata, RegisteredClient } from './types.ts';
+import type { Clients, Metadata, RegisteredClient } from './types.ts';
 import { readMetadata, takesSecret, validateByProvider } from './validation.ts';
 
 export interface ClientsOptions {
@@ -29,7 +29,7 @@ export interface ClientsOptions {
 }
 
 /** Creates the registry of clients. It judges metadata by the provider that is attached to it. */
-export function createClients(context: Context, { resources, api, sectorOf }: ClientsOptions): ClientRegistry {
+export function createClients(context: Context, { resources, api, sectorOf }: ClientsOptions): Clients {
   const { db, clock, events, issuer } = context;
   const store = createClientStore(db);
   const properties = createProperties({ issuer, sectorOf });
@@ -142,7 +142,7 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
       return record && { keys: record.keys.map(({ jwk }: HostedKey) => jwk as never) };
     },
 
-    exists: async (clientId, tx) => own.has(clientId) || (await store.find(clientId, tx)) !== undefined,
+    exists: async (clientId) => own.has(clientId) || (await store.find(clientId)) !== undefined,
 
     async usedBy(identifier, scope, { tx, limit = 20 } = {}) {
       const [clients, count] = [await store.holders(identifier, scope, limit, tx), await store.countHolders(identifier, scope, tx)];

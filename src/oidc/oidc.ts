@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Context as KoaContext, Middleware } from 'koa';
 import type { AdapterConstructor, AdapterFactory, Client, Configuration, FindAccount, JWKS, KoaContextWithOIDC, Provider } from 'oidc-provider';
-import type { ClientRegistry } from '../clients/types.ts';
+import type { Clients } from '../clients/types.ts';
 import type { Context } from '../context.ts';
 import { loggedPath, referenceOf } from '../lib/http/answers.ts';
 import { pageHeaders } from '../lib/http/headers.ts';
@@ -29,7 +29,7 @@ export interface OidcOptions {
   readonly fixed: Resources;
   readonly adapter: AdapterConstructor | AdapterFactory;
   /** The clients in the database, where their registry is on. */
-  readonly clients?: ClientRegistry | undefined;
+  readonly clients?: Clients | undefined;
   /** Clients that register themselves, where they may. */
   readonly registration?: RegistrationParts | undefined;
   readonly keys: () => { readonly jwks: JWKS; readonly cookieKeys: string[] };

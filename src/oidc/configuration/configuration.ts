@@ -1,5 +1,5 @@
 import type { AdapterConstructor, AdapterFactory, Client, ClientMetadata, Configuration, FindAccount, JWKS, KoaContextWithOIDC } from 'oidc-provider';
-import type { ClientRegistry } from '../../clients/types.ts';
+import type { Clients } from '../../clients/types.ts';
 import type { Log } from '../../lib/log.ts';
 import { BUILT_IN_CLIENT, builtInClient } from '../built-in-client.ts';
 import type { GrantLoader } from '../grants.ts';
@@ -31,7 +31,7 @@ export interface ConfigurationParts {
   readonly dpopNonceSecret: Buffer;
   readonly adapter: AdapterConstructor | AdapterFactory;
   /** The clients in the database, where their registry is on. */
-  readonly clients?: Pick<ClientRegistry, 'adapter' | 'jwks'> | undefined;
+  readonly clients?: Pick<Clients, 'adapter' | 'jwks'> | undefined;
   /** Clients that register themselves, where they may. */
   readonly registration?: RegistrationParts | undefined;
   /** Tandem's own accounts, where they are on: then subjects are pairwise, too. */
