@@ -95,7 +95,7 @@ export interface ClientRegistry extends ScopeHolders {
   /**
    * Makes another secret. At most two count at a time.
    *
-   * @param options `endOthersIn`: seconds after which the ones before end; without it they last until they are removed
+   * @param options `endOthersIn`: seconds, at most 90 days, after which the ones before end; without it they last until they are removed
    * @throws AppError `not_found`, `insufficient_scope`; `conflict` where there are two, or where the client has no use for one
    */
   addSecret(clientId: string, options: { endOthersIn?: number | undefined }, actor: Actor): Promise<NewSecret>;

@@ -1,4 +1,5 @@
 import type { Actor } from '../lib/actor.ts';
+import type { PageAsked } from '../lib/paging.ts';
 
 /** What clients that register with a token may ask for, and what they are given. A member that is absent forbids nothing, but gives nothing either. */
 export interface RegistrationPolicy {
@@ -24,14 +25,24 @@ export interface InitialAccessToken {
   readonly clientId: string | undefined;
 }
 
+/** The tokens by which clients register themselves: at `t.admin.registrationTokens`. */
 export interface InitialAccessTokens {
-  list(page?: { limit?: number | undefined; cursor?: string | undefined }): Promise<{ tokens: readonly InitialAccessToken[]; cursor?: string }>;
+  /** The newest first. @throws AppError `invalid_request` for a limit or a cursor that makes no sense */
+  list(page?: PageAsked): Promise<{ tokens: readonly InitialAccessToken[]; cursor?: string }>;
   /**
+   * Makes a token for one registration (RFC 7591 §3).
+   *
    * @param input `expiresIn`: seconds, 60 to 30 days (default: a day)
    * @returns with `value`, told this once
    * @throws AppError `invalid_request`; `insufficient_scope` where the policy gives more than the actor may hand on
+   *
+   * @example
+   * const { value } = await t.admin!.registrationTokens.create(
+   *   { label: 'For Grace', expiresIn: 3600, policy: { grantTypes: ['authorization_code'], redirectHosts: ['*.shop.example'] } },
+   *   { kind: 'host', id: 'shop', authority: 'all' },
+   * );
    */
   create(input: { label?: string | undefined; expiresIn?: number | undefined; policy?: RegistrationPolicy | undefined }, actor: Actor): Promise<{ token: InitialAccessToken; value: string }>;
-  /** @throws AppError `not_found`, `conflict` where it was used */
+  /** Makes it worth nothing. @throws AppError `not_found`, `conflict` where it was used */
   revoke(id: string, actor: Actor): Promise<void>;
 }

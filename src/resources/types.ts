@@ -35,12 +35,19 @@ export interface ResourceServer {
   readonly updatedAt: number | undefined;
 }
 
+/** What a resource server is made of. */
 export interface NewResourceServer {
+  /** The resource indicator: an absolute URI without a fragment (RFC 8707 §2), at most 255 characters. */
   readonly identifier: string;
+  /** What administrators see; default: the host of the identifier. */
   readonly name?: string | undefined;
+  /** Default: the identifier. */
   readonly audience?: string | undefined;
+  /** `opaque` (default) can be revoked and introspected at once; `jwt` (RFC 9068) is for servers that cannot ask. */
   readonly format?: 'opaque' | 'jwt' | undefined;
+  /** What signs its JWTs, of the algorithms that the provider has keys for; by default the provider's own for access tokens. */
   readonly algorithm?: SigningAlgorithm | undefined;
+  /** Life of its tokens in seconds: 60 to 86400, of JWTs to 3600; default: 3600, of JWTs 300. */
   readonly ttl?: number | undefined;
   readonly scopes?: readonly Scope[] | undefined;
 }
@@ -53,12 +60,26 @@ export interface ScopeHolders {
   usedBy(identifier: string, scope?: string, options?: { tx?: Transaction; limit?: number }): Promise<{ clients: readonly string[]; count: number }>;
 }
 
-/** The resource servers and their scopes. Each change is in the audit log with who, what, before and after. */
+/**
+ * The resource servers and their scopes: at `t.admin.resources`. Each change is in the audit log with who, what, before and after; it counts at once in
+ * this process, and within a second in others.
+ */
 export interface ResourceRegistry extends ResourceServers {
+  /** Those of Tandem and of the configuration first. */
   list(): Promise<ResourceServer[]>;
   /** @param idOrIdentifier either of the two @throws AppError `not_found` */
   get(idOrIdentifier: string): Promise<ResourceServer>;
-  /** @throws AppError `invalid_request`, `conflict` where there is one with this identifier */
+  /**
+   * Adds a resource server, for which clients can then be granted scopes.
+   *
+   * @throws AppError `invalid_request` with `extra.field`; `conflict` where there is one with this identifier or audience
+   *
+   * @example
+   * await t.admin!.resources.create(
+   *   { identifier: 'https://api.example.com', format: 'jwt', ttl: 300, scopes: [{ name: 'orders:read', description: { en: 'Read your orders' }, level: 1 }] },
+   *   { kind: 'host', id: 'shop', authority: 'all' },
+   * );
+   */
   create(input: NewResourceServer, actor: Actor): Promise<ResourceServer>;
   /** @throws AppError `not_found`, `invalid_request`, `conflict` for one that is not the registry's */
   update(idOrIdentifier: string, changes: ResourceServerChanges, actor: Actor): Promise<ResourceServer>;

@@ -14,7 +14,7 @@ export function credentialOperations(api: Api, { clients }: AdminService): void 
     method: 'POST', path: `${path}/secrets`, operationId: 'addClientSecret', tag: 'Client secrets', summary: 'Make another secret for a client', callers, scope: 'admin:client-secrets:create',
     description: 'At most two count at a time: make one, have the client use it, remove the one before.',
     params, status: 201, errors: ['not_found', 'conflict', 'insufficient_scope'],
-    body: z.strictObject({ end_others_in: z.int().min(0).max(366 * 86_400).optional().describe('Seconds after which the ones before end; they last unless told otherwise') }),
+    body: z.strictObject({ end_others_in: z.int().min(0).max(90 * 86_400).optional().describe('Seconds after which the ones before end; they last unless told otherwise') }),
     answer: z.object({ id: z.string(), client_secret: z.string().describe('Told this once'), expires_at: instantShape.nullable() }),
   }, async (_ctx, { params: { id: clientId }, body, caller }) => {
     const secret = await clients.addSecret(clientId, { endOthersIn: body.end_others_in }, caller.actor);

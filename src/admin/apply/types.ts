@@ -8,7 +8,9 @@ export interface ApplyDocument {
   readonly clients?: readonly Metadata[];
 }
 
+/** How a document is applied. */
 export interface ApplyOptions {
+  /** Only tells what it would do. */
   readonly dryRun?: boolean | undefined;
   /** Removes clients, scopes and resource servers of the registry that the document does not name. Clients that registered themselves stay. */
   readonly prune?: boolean | undefined;
@@ -25,6 +27,7 @@ export interface ApplyStep {
   readonly secret?: string;
 }
 
+/** What was done, or in a dry run would be, in this order. */
 export interface ApplyResult {
   readonly dryRun: boolean;
   readonly steps: readonly ApplyStep[];
