@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { newEncryptionKey } from '../../src/index.ts';
 import { onEachDatabase } from '../support/databases.ts';
+import { itWhere } from '../support/skip.ts';
 import { run, temporaryFolder } from './program.ts';
 
 describe('the command line', function () {
@@ -47,7 +51,8 @@ describe('the command line', function () {
     ['production without an encryption key', [], { NODE_ENV: 'production', ISSUER: 'https://id.example.com' }, /^ENCRYPTION_KEY: .*tandem secret/],
     ['production without an issuer', [], { NODE_ENV: 'production', ENCRYPTION_KEY: newEncryptionKey() }, /^ISSUER: /],
     ['an unknown command', ['serve'], {}, /^there is no command "serve"; tandem help/],
-    ['an unknown verb', ['clients', 'frob'], {}, /^there is no command "clients frob"; tandem help/],
+    ['a noun alone', ['clients'], {}, /^there is no command "clients"; tandem help clients lists those that begin so\n$/],
+    ['an unknown verb', ['clients', 'frob'], {}, /^there is no command "clients frob"; tandem help clients/],
     ['an operand that is missing', ['clients', 'show'], {}, /^<client> is missing: tandem clients show <client>\n$/],
     ['an operand too many', ['keys', 'list', 'all'], {}, /^"all" is one too many: tandem keys list\n$/],
     ['an unknown option', ['keys', 'rotate', '--soon'], {}, /--soon/],
@@ -63,6 +68,12 @@ describe('the command line', function () {
       assert.equal(program.output(), '');
     });
   }
+
+  itWhere(existsSync('/dev/full'), 'there is no /dev/full', 'fails where its answer cannot be written, and not where nobody reads on', async () => {
+    const shell = (line: string) => promisify(execFile)('bash', ['-o', 'pipefail', '-c', line, process.execPath], { env: { PATH: process.env['PATH'] } });
+    await assert.rejects(shell('"$0" --import tsx src/server/main.ts secret > /dev/full'), ({ code, stderr }: { code: number; stderr: string }) => code === 1 && stderr.includes('the answer could not be written (ENOSPC)\n'));
+    await shell('"$0" --import tsx src/server/main.ts secret | true');
+  });
 
   it('answers with --json by one document, and fails by one', async () => {
     const env = { DATABASE_URL: folder.url('json.sqlite') };
@@ -119,8 +130,9 @@ describe('the command line', function () {
   });
 
   it('serves in development on a key of its own making, stops on a signal, and starts again on the same', async () => {
-    const env = { DATABASE_URL: folder.url('development.sqlite'), PORT: '0', DEMO: 'false' };
-    const file = folder.path('encryption.key');
+    // A folder of its own: the key of another test would do here as well.
+    const env = { DATABASE_URL: folder.url('development/tandem.sqlite'), PORT: '0', DEMO: 'false' };
+    const file = folder.path('development', 'encryption.key');
     const kids: string[][] = [];
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const program = run(['start'], env);
