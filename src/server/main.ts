@@ -77,9 +77,20 @@ async function main(given: readonly string[]): Promise<void> {
   const help = helpFor(args, words);
   if (help !== undefined) return console.log(help.trimEnd());
   const chosen = words.length === 0 ? all[0] : found;
-  if (!chosen) throw new UsageError(`there is no command ${JSON.stringify(words.join(' '))}; tandem help lists them`);
+  if (!chosen) {
+    const noun = all.some(({ name }) => name.startsWith(`${words[0]} `)) ? ` ${words[0]}` : '';
+    throw new UsageError(`there is no command ${JSON.stringify(words.join(' '))}; tandem help${noun} lists ${noun ? 'those that begin so' : 'them'}`);
+  }
   const answer = await chosen.call(args, { json });
-  if (answer) console.log(json ? JSON.stringify(answer.json) : answer.text);
+  if (answer) await print(json ? JSON.stringify(answer.json) : answer.text);
+}
+
+/** Prints an answer. Nobody has to read it to its end, as behind `head`; but one that has nowhere to go may have had a secret in it. */
+async function print(text: string): Promise<void> {
+  const { stdout } = process;
+  stdout.on('error', () => {});
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => stdout.write(`${text}\n`, resolve));
+  if (error && error.code !== 'EPIPE') throw new UsageError(`it is done, but the answer could not be written (${error.code})`);
 }
 
 const given = process.argv.slice(2);

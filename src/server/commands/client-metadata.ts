@@ -18,7 +18,7 @@ export const METADATA = {
   'jwks-uri': { value: 'URL', about: 'where its public keys are, if not hosted here' },
   'logo-uri': { value: 'URL', about: 'its logo' },
   'client-uri': { value: 'URL', about: 'its home page' },
-  'id-token-alg': { value: 'ALG', about: 'what signs its ID tokens: RS256 (the default), ES256, …' },
+  'id-token-alg': { value: 'ALG', about: 'what signs its ID tokens: ES256 (the default), RS256, …' },
   scope: { value: 'RESOURCE=SCOPES', many: true, about: 'scopes of a resource server, separated by commas: https://api.example.com=read,write. `api` stands for the provider’s own, admin:* for its scopes that begin so. Without = a scope of the provider, such as offline_access. RESOURCE= takes its scopes away' },
   introspects: { value: 'RESOURCE', many: true, about: 'the resource server that it is, whose tokens it may introspect' },
   sector: { value: 'GROUP', about: 'the group of clients that see one subject for an account' },
