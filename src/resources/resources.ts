@@ -87,7 +87,7 @@ export function createResources(context: Pick<Context, 'issuer' | 'db' | 'clock'
   /** @throws AppError `conflict` with `extra.clients` */
   async function assertUnused(identifier: string, scope: string | undefined, tx: Transaction): Promise<void> {
     const { count = 0 } = (await holders()?.usedBy(identifier, scope, { tx, limit: 1 })) ?? {};
-    if (count > 0) throw new AppError('conflict', `${count === 1 ? 'a client holds' : `${count} clients hold`} ${scope === undefined ? 'scopes of it' : 'this scope'}: take them away first`, { extra: { clients: count } });
+    if (count > 0) throw new AppError('conflict', `${count === 1 ? 'a client holds' : `${count} clients hold`} ${scope === undefined ? 'scopes of it: take them' : 'this scope: take it'} away first`, { extra: { clients: count } });
   }
 
   return {

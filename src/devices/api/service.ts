@@ -51,7 +51,7 @@ export function createEnrolmentApi(
   /** @throws AppError `conflict` where the account has what vouches for another device, or decides over others */
   async function checkFirst(accountId: string, tx?: Transaction): Promise<void> {
     if (!(await factors.any(accountId, tx)) && !(await isAdmin(accountId, tx))) return;
-    throw new AppError('conflict', 'the account must vouch for this phone itself, with what it has, on its own page', { extra: { account_url: issuer + ADD_PATH } });
+    throw new AppError('conflict', 'the account has a phone or an authenticator app, or is an administrator’s: its person adds this phone at account_url', { extra: { account_url: issuer + ADD_PATH } });
   }
 
   /** Unknown enrolments, malformed ids and those of other clients are alike. */
