@@ -2,6 +2,7 @@ import { errors, type ClientMetadata } from 'oidc-provider';
 import { z } from 'zod';
 import { METADATA } from '../clients/schema.ts';
 import { AppError } from '../errors.ts';
+import { isDeeperThan, MAX_DEPTH } from '../lib/http/body.ts';
 import type { RegistrationPolicy } from './types.ts';
 
 /** A host name, or `*.` and the one that it is below. */
@@ -81,6 +82,7 @@ export function defaultScope({ scopes }: RegistrationPolicy, { scope, grant_type
 
 /** What the library does not look at closely: names that people see, and sizes. @throws InvalidClientMetadata */
 export function checkShape(metadata: ClientMetadata): void {
+  if (isDeeperThan(metadata, MAX_DEPTH)) throw new errors.InvalidClientMetadata(`metadata is nested ${MAX_DEPTH} deep at most`);
   for (const [name, schema] of Object.entries(METADATA)) {
     const value = metadata[name];
     const result = value === undefined || value === null ? undefined : schema.safeParse(value);

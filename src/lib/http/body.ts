@@ -80,9 +80,21 @@ export function parseForm(text: string): Record<string, string> {
 
 export function parseJson(text: string): unknown {
   if (text === '') return {};
+  let value: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    value = JSON.parse(text) as unknown;
   } catch (cause) {
     throw new AppError('invalid_request', 'the body is not JSON', { cause });
   }
+  if (isDeeperThan(value, MAX_DEPTH)) throw new AppError('invalid_request', `the body is nested more than ${MAX_DEPTH} deep`);
+  return value;
+}
+
+/** How deep JSON may be nested: what reads it, copies it or writes it down goes down with it, and the stack ends before the body does. */
+export const MAX_DEPTH = 32;
+
+/** Whether objects and arrays lie within each other more than `depth` times. */
+export function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((each) => isDeeperThan(each, depth - 1));
 }
