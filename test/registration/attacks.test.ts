@@ -153,4 +153,31 @@ onEachDatabase('attacks on registration', (database) => {
       assert.deepEqual([status, json['error']], [400, 'invalid_client_metadata']);
     }
   });
+
+  it('refuses metadata that is nested without end, and URIs that are read in two ways', async () => {
+    const value = await site.tokenFor({ redirectHosts: ['shop.example'] });
+    for (const nested of ['['.repeat(9000) + ']'.repeat(9000), `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`]) {
+      for (const member of ['jwks', 'contacts', 'nobody_knows_it']) {
+        const { status, json } = await site.register(value, `{"redirect_uris":["${REDIRECT}"],"${member}":${nested}}` as never);
+        assert.deepEqual([status, json['error']], [400, 'invalid_client_metadata'], member);
+      }
+    }
+    for (const uri of ['https://shop.exa\tmple/cb', 'https://shop.example/\ncb', ' https://shop.example/cb', 'https://shop.example\\@evil.example/cb', 'https://shop.example/cb\u0000']) {
+      const { status, json } = await site.register(value, { redirect_uris: [uri] });
+      assert.deepEqual([status, json['error']], [400, 'invalid_redirect_uri'], JSON.stringify(uri));
+    }
+    assert.equal((await site.register(value)).status, 201);
+  });
+
+  it('makes no client again of one that is deleted while it changes itself', async () => {
+    for (let index = 0; index < 20; index += 1) {
+      const client = await site.registered();
+      const updating = site.update(client, { redirect_uris: [REDIRECT], client_name: `Shop ${index}` });
+      await new Promise((resolve) => setTimeout(resolve, index));
+      await site.tandem.t.admin!.clients.remove(client['client_id'] as string, HOST);
+      const update = await updating;
+      assert.ok([200, 400, 401].includes(update.status), JSON.stringify(update.json));
+      assert.equal(await site.tandem.t.admin!.clients.exists(client['client_id'] as string), false);
+    }
+  });
 });

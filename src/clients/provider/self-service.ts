@@ -3,7 +3,7 @@ import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { actedBy, type Actor } from '../../lib/actor.ts';
 import type { ResourceRegistry } from '../../resources/types.ts';
-import { assertKnownScopes, differences, type createChanger } from '../changes.ts';
+import { assertKnownScopes, differences, noSuchClient, type createChanger } from '../changes.ts';
 import { keepSecret, type StoredSecret } from '../credentials/secrets.ts';
 import type { ClientRecord, ClientStore } from '../store.ts';
 import type { SelfService } from './adapter.ts';
@@ -31,6 +31,8 @@ export function createSelfService({ db, clock, events }: Pick<Context, 'db' | 'c
     const metadata = properties.without(clientId, given);
     const record: ClientRecord = { clientId, version: 1, origin: 'registration', metadata, secrets: secretsOf(clientId, given, []), keys: [], createdAt: now, updatedAt: now };
     await db.transaction(async (tx) => {
+      // One that was deleted while it changed itself.
+      if (await store.isTaken(clientId, tx)) throw noSuchClient();
       await assertKnownScopes(resources, tx, metadata);
       await store.insert(record, tx);
       await events.emit(tx, 'client.registered', { clientId, ...actedBy(itself(clientId)), after: metadata });
