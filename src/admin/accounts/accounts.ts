@@ -109,7 +109,13 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
     },
 
     devices: async (idOrEmail) => phones().list((await find(idOrEmail)).id),
-    revokeDevice: async (deviceId, reason, actor) => phones().revokeAs(deviceId, reason, actor),
+
+    async revokeDevice(deviceId, reason, actor) {
+      const device = await phones().usable(deviceId);
+      // Without it, the password of an administrator is all that stands.
+      if (device && (await roles.isAdmin(device.accountId))) checkAuthority(actor);
+      return phones().revokeAs(deviceId, reason, actor);
+    },
 
     async giveTo(clientId, idOrEmail, actor) {
       const { id } = await find(idOrEmail);

@@ -124,7 +124,7 @@ export function accountOperations(api: Api, { accounts }: AdminService): void {
 
   operation(api, {
     method: 'POST', path: '/api/admin/devices/:id/revoke', operationId: 'revokeDevice', tag: 'Devices', summary: 'Lock out a phone', callers, scope: 'admin:devices:revoke',
-    params: z.object({ id: z.string().min(1).max(255) }), errors: ['not_found'],
+    params: z.object({ id: z.string().min(1).max(255) }), errors: ['not_found', 'access_denied'],
     body: z.strictObject({ reason: z.enum(['lost', 'retired']).describe('`lost` also ends what the phone has approved, and tells its account') }),
     answer: deviceShape,
   }, async (_ctx, { params: { id }, body: { reason }, caller }) => deviceOf(await accounts.revokeDevice(id, reason, caller.actor)));
