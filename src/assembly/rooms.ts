@@ -12,19 +12,20 @@ import { createProtect } from '../guard/in-process.ts';
 import { createKeys, type KeySet } from '../keys/service.ts';
 import { createSweeper } from '../lib/database/sweeper.ts';
 import { createHttp } from '../lib/http/http.ts';
+import { createApi } from '../lib/http/operation.ts';
 import { createNotices } from '../notices/notices.ts';
 import { createAdapter } from '../oidc/adapter.ts';
 import { fixedResources } from '../oidc/configuration/resources.ts';
 import { createOidc } from '../oidc/oidc.ts';
 import { addAdmin } from './admin-rooms.ts';
-import { addDocument, createOwnApi } from './api.ts';
-import { clientsOf, registrationOf } from './client-rooms.ts';
+import { createAuthorize } from './api/authorize.ts';
+import { addDocument } from './api/document.ts';
+import { withOwnApi } from './api/resource.ts';
 import { addEnrolment, managedAccountsOf } from './enrolment-rooms.ts';
 import { addQr, addRecovery, addTotp, addTwoCall } from './factor-rooms.ts';
 import { factorsOf, featuresOf, secondFactorsOf, type Features, type Frame, type Late } from './frame.ts';
 import type { TandemOptions } from './options.ts';
-import { withOwnApi } from './own-api.ts';
-import { resourcesOf } from './resource-rooms.ts';
+import { clientsOf, registrationOf, resourcesOf } from './registry-rooms.ts';
 
 const DAY = 24 * 3_600_000;
 
@@ -120,7 +121,7 @@ function createFrame(context: Context, options: TandemOptions, features: Feature
     context, options, features, home, http, router, oidc, accounts, secondFactors, late, methods, resources, registry, clients, registration,
     pages: oidc.routes(router, methods),
     protect,
-    api: createOwnApi(context, { router, protect, tokens: oidc.tokens, roles }),
+    api: createApi({ router, authorize: createAuthorize(context, { protect, tokens: oidc.tokens, roles }) }),
     managed: managedAccountsOf(context, { features, tokens: oidc.tokens }),
     factors,
     changes: createChangeGate(context, { factors, gate: oidc.gate, views: http.views }),

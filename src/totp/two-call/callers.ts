@@ -5,7 +5,8 @@ import { AppError, type ErrorCode } from '../../errors.ts';
 import type { GuardedState } from '../../guard/guard.ts';
 import type { ProtectOwn } from '../../guard/in-process.ts';
 import { challenge } from '../../lib/http/headers.ts';
-import { apiOf, TWO_CALL_SCOPE, type TwoCallScope } from './resource.ts';
+import { apiOf } from '../../lib/own-api.ts';
+import { TWO_CALL_SCOPE, type TwoCallScope } from './scopes.ts';
 
 /** Who calls: a registered client, or anybody, where that was allowed. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import type { Operation } from '../../lib/http/operation.ts';
-import { TWO_CALL_SCOPE, type TwoCallScope } from './resource.ts';
+import { TWO_CALL_SCOPE, type TwoCallScope } from './scopes.ts';
 import { credentials, proof, QR_PATH, VALIDATE_PATH } from './routes.ts';
 
 /**

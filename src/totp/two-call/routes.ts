@@ -5,7 +5,7 @@ import qrcode from 'qrcode';
 import { z } from 'zod';
 import { route, type RouteContext } from '../../lib/http/route.ts';
 import type { Callers } from './callers.ts';
-import { TWO_CALL_SCOPE } from './resource.ts';
+import { TWO_CALL_SCOPE } from './scopes.ts';
 import { TICKET_MS, type TwoCallService } from './service.ts';
 
 export const QR_PATH = '/api/users/google/2FAuth/qrCode';

@@ -2,11 +2,30 @@ import { assertAuthority } from '../clients/changes.ts';
 import { createClients } from '../clients/clients.ts';
 import type { Clients } from '../clients/types.ts';
 import type { Context } from '../context.ts';
+import { apiOf } from '../lib/own-api.ts';
+import { usualTtl, type Resources, type SigningAlgorithm } from '../oidc/configuration/resources.ts';
 import { sectorUri } from '../oidc/subjects/subjects.ts';
 import { createRegistration, type Registration } from '../registration/registration.ts';
-import type { ResourceRegistry } from '../resources/types.ts';
-import { apiOf } from '../totp/two-call/resource.ts';
+import { createResources } from '../resources/resources.ts';
+import type { ResourceRegistry, ScopeHolders } from '../resources/types.ts';
 import type { Features } from './frame.ts';
+import type { TandemOptions } from './options.ts';
+
+/** The registry of resource servers, where it is on. */
+export function resourcesOf(
+  context: Context,
+  { features, theme, fixed, holders, algorithms }: {
+    theme: TandemOptions['theme'] | undefined;
+    features: Features;
+    fixed: Resources;
+    holders: () => ScopeHolders | undefined;
+    algorithms: () => readonly SigningAlgorithm[];
+  },
+): ResourceRegistry | undefined {
+  if (!features.admin) return undefined;
+  const own = { identifier: apiOf(context.issuer), name: theme?.name ?? 'Tandem' };
+  return createResources(context, { fixed, own, holders, defaults: { algorithms, ttl: usualTtl } });
+}
 
 /** The clients in the database, where their registry is on. */
 export function clientsOf(context: Context, { features, registry }: { features: Features; registry: ResourceRegistry | undefined }): Clients | undefined {

@@ -1,10 +1,11 @@
-import { ACCOUNT_SCOPES } from '../accounts/api/scopes.ts';
-import { ADMIN_SCOPES } from '../admin/api/scopes.ts';
-import { ENROLMENT_SCOPES } from '../devices/api/scopes.ts';
-import type { Resources, ScopeWords } from '../oidc/configuration/resources.ts';
-import { apiOf, TWO_CALL_SCOPES } from '../totp/two-call/resource.ts';
-import type { Features } from './frame.ts';
-import type { TandemOptions } from './options.ts';
+import { ACCOUNT_SCOPES } from '../../accounts/api/scopes.ts';
+import { ADMIN_SCOPES } from '../../admin/api/scopes.ts';
+import { ENROLMENT_SCOPES } from '../../devices/api/scopes.ts';
+import { apiOf } from '../../lib/own-api.ts';
+import type { Resources, ScopeWords } from '../../oidc/configuration/resources.ts';
+import { TWO_CALL_SCOPES } from '../../totp/two-call/scopes.ts';
+import type { Features } from '../frame.ts';
+import type { TandemOptions } from '../options.ts';
 
 /** The scopes of the provider's own API, of the rooms that are on. */
 function scopesOf(features: Features): Readonly<Record<string, ScopeWords>> {

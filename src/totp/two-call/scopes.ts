@@ -8,9 +8,6 @@ export const TWO_CALL_SCOPE = {
 
 export type TwoCallScope = (typeof TWO_CALL_SCOPE)[keyof typeof TWO_CALL_SCOPE];
 
-/** The resource indicator (RFC 8707) of the provider's own API. */
-export const apiOf = (issuer: string): string => `${issuer}/api`;
-
 /** What each lets a client do: clients get them by their metadata `tandem_resources`, nobody by default. */
 export const TWO_CALL_SCOPES: Readonly<Record<TwoCallScope, ScopeWords>> = {
   [TWO_CALL_SCOPE.enrol]: {

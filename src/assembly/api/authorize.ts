@@ -1,36 +1,20 @@
-import type Router from '@koa/router';
 import type { Context as KoaContext } from 'koa';
-import type { Roles } from '../admin/roles/roles.ts';
-import type { Context } from '../context.ts';
-import { AppError, type ErrorCode } from '../errors.ts';
-import type { GuardedState } from '../guard/guard.ts';
-import type { ProtectOwn } from '../guard/in-process.ts';
-import type { TokenAuth } from '../guard/tokens/token.ts';
-import { base64url, sha256 } from '../lib/crypto.ts';
-import { apiHeaders, challenge } from '../lib/http/headers.ts';
-import { openApiOf } from '../lib/http/openapi.ts';
-import { createApi, type Api, type ApiCaller, type Authorize } from '../lib/http/operation.ts';
-import { packageVersion } from '../lib/views/package-root.ts';
-import type { AccessTokens } from '../oidc/access-tokens.ts';
-import { ACR, satisfies } from '../oidc/acr.ts';
-import type { Resource } from '../oidc/configuration/resources.ts';
-import { apiOf } from '../totp/two-call/resource.ts';
-import type { Frame } from './frame.ts';
-
-/** Where the document of the API is. */
-const DOCUMENT_PATH = '/openapi.json';
-/** Seconds that it may be kept. */
-const KEPT_FOR = 300;
+import type { Roles } from '../../admin/roles/roles.ts';
+import type { Context } from '../../context.ts';
+import { AppError, type ErrorCode } from '../../errors.ts';
+import type { GuardedState } from '../../guard/guard.ts';
+import type { ProtectOwn } from '../../guard/in-process.ts';
+import type { TokenAuth } from '../../guard/tokens/token.ts';
+import { challenge } from '../../lib/http/headers.ts';
+import type { ApiCaller, Authorize } from '../../lib/http/operation.ts';
+import { apiOf } from '../../lib/own-api.ts';
+import type { AccessTokens } from '../../oidc/access-tokens.ts';
+import { ACR, satisfies } from '../../oidc/acr.ts';
 
 interface Parts {
   readonly protect: ProtectOwn;
   readonly tokens: AccessTokens;
   readonly roles: Pick<Roles, 'isAdmin'>;
-}
-
-/** Creates the provider's own API, whose operations take access tokens for `{issuer}/api`. */
-export function createOwnApi(context: Pick<Context, 'issuer'>, { router, ...parts }: Parts & { router: Router }): Api {
-  return createApi({ router, authorize: createAuthorize(context, parts) });
 }
 
 /** Asks of a token what every operation asks: that it counts, has the scope, and that who bears it still may. */
@@ -86,43 +70,4 @@ export function createAuthorize({ issuer }: Pick<Context, 'issuer'>, { protect, 
         : { kind: 'account', id: accountId, clientId, address, authority: new Set(scopes.filter((each) => grants.includes(each))) },
     };
   };
-}
-
-/** Serves the OpenAPI document of what is declared, where anything is: to any site, as it holds nothing but what the code says. */
-export function addDocument({ context, options, api, oidc, resources, router }: Frame): void {
-  if (api.operations.length === 0) return;
-  let made: { text: string; tag: string } | undefined;
-
-  async function make() {
-    const [resource, name] = [apiOf(context.issuer), options.theme?.name];
-    const text = JSON.stringify(openApiOf(api.operations, {
-      issuer: context.issuer,
-      resource,
-      title: `The API of ${name ?? 'Tandem'}`,
-      version: packageVersion(),
-      scopes: wordsOf(await resources.find(resource)),
-      tokenUrl: oidc.endpoint('token'),
-      authorizationUrl: oidc.endpoint('authorization'),
-    }), undefined, 2);
-    return { text, tag: `"${base64url(sha256(text))}"` };
-  }
-
-  router.get(DOCUMENT_PATH, async (anyCtx) => {
-    const ctx = anyCtx as unknown as KoaContext;
-    apiHeaders(ctx);
-    const { text, tag } = (made ??= await make());
-    ctx.set({ 'Access-Control-Allow-Origin': '*', 'Cache-Control': `public, max-age=${KEPT_FOR}`, ETag: tag });
-    ctx.status = 200;
-    ctx.type = 'json';
-    if (ctx.fresh) ctx.status = 304;
-    else ctx.body = text;
-  });
-}
-
-/** In English: documents are for those who write programs. */
-function wordsOf(resource: Resource | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(resource?.scopes ?? {}).map(([scope, given]) => {
-    const words = typeof given === 'string' ? given : given.description;
-    return [scope, typeof words === 'string' ? words : (words['en'] ?? scope)];
-  }));
 }
