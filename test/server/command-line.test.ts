@@ -151,7 +151,7 @@ describe('the command line', function () {
   });
 
   it('says which setting is wrong when the database was written under another key', async () => {
-    const program = run(['keys', 'list'], { DATABASE_URL: folder.url('development.sqlite'), ENCRYPTION_KEY: newEncryptionKey() });
+    const program = run(['keys', 'list'], { DATABASE_URL: folder.url('development/tandem.sqlite'), ENCRYPTION_KEY: newEncryptionKey() });
     assert.equal(await program.ended(), 1);
     assert.match(program.errors(), /^ENCRYPTION_KEY: the database was written under another key/);
   });
