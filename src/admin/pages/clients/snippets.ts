@@ -37,8 +37,8 @@ function methodOf({ token_endpoint_auth_method: method = 'client_secret_basic' }
   return method === 'private_key_jwt' ? 'key' : 'secret';
 }
 
-/** A value of a `.env` file; single quotes keep all but themselves, and none of these has one. */
-const quoted = (value: string) => (/^[\w./:@-]*$/.test(value) ? value : `'${value}'`);
+/** A value of a `.env` file, which shells read, too: a client that registered itself has chosen its URIs, and those may have quotes. */
+const quoted = (value: string) => (/^[\w./:@-]*$/.test(value) ? value : shellText(value));
 
 function envOf({ issuer, clientId, metadata, secret, privateKey }: Told, method: Method, forPeople: boolean): string {
   const lines = [`ISSUER=${issuer}`, `CLIENT_ID=${quoted(clientId)}`];
