@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import { isPlain } from '../lib/names.ts';
 
+/** What a key pair can be made for. */
+export const KEY_ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
+/** Seconds for which the secrets before may count beside a new one: 90 days. */
+export const LONGEST_OVERLAP = 90 * 86_400;
+
 const text = (longest: number) => z.string().min(1).max(longest);
 const plain = (longest: number) => text(longest).refine(isPlain, 'must be ordinary characters on one line');
-/** Nothing that ends a header, that browsers leave out or read as something else, or that hides what is shown (RFC 3986 §2). */
-/** Not as a pattern: the document of the API would show it without its flag, and to some readers it would then mean something else. */
+/**
+ * Nothing that ends a header, that browsers leave out or read as something else, or that hides what is shown (RFC 3986 §2). Not as a pattern: the document of
+ * the API would show it without its flag, and to some readers it would then mean something else.
+ */
 const uri = z.string().min(1).max(2000).refine((text) => /^[^\s\p{C}\\]+$/u.test(text), 'must be a URI: without spaces, backslashes and characters that nobody sees');
 const uris = z.array(uri).max(100);
 const words = z.array(text(200)).max(100);

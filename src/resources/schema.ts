@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { isPlain } from '../lib/names.ts';
+import type { SigningAlgorithm } from '../oidc/configuration/resources.ts';
 
 /** Seconds that a token may last: a JWT cannot be taken back. */
 export const LIFE = { shortest: 60, longest: { opaque: 86_400, jwt: 3_600 } } as const;
+
+/** What can sign JWTs; a provider may have keys for fewer. */
+export const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const satisfies readonly SigningAlgorithm[];
 
 /** RFC 6749 §3.3. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
@@ -52,7 +56,7 @@ const settings = {
   name: plain(100).describe('What administrators see'),
   audience: absoluteUri.describe('The `aud` of its tokens; its identifier unless told otherwise'),
   format: z.enum(['opaque', 'jwt']).describe('`opaque` can be revoked and introspected at once; `jwt` (RFC 9068) is for servers that cannot ask'),
-  algorithm: z.enum(['ES256', 'RS256', 'PS256', 'EdDSA']).describe('What signs its JWTs'),
+  algorithm: z.enum(ALGORITHMS).describe('What signs its JWTs'),
   ttl: z.int().min(LIFE.shortest).max(LIFE.longest.opaque).describe('Life of its tokens, in seconds; of JWTs at most 3600'),
 };
 

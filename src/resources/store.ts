@@ -120,8 +120,6 @@ export function createResourceStore(db: Database) {
   };
 }
 
-export type ResourceStore = ReturnType<typeof createResourceStore>;
-
 const settingsOf = ({ audience, format, algorithm, ttl }: Omit<ResourceServerRow, 'scopes'>) => [audience ?? null, format, algorithm ?? null, ttl ?? null];
 
 const scopeOf = ({ name, description, level }: ScopeColumns): Scope => ({

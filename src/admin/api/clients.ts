@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { clientChangesSchema, newClientSchema } from '../../clients/schema.ts';
+import { clientChangesSchema, KEY_ALGORITHMS, newClientSchema } from '../../clients/schema.ts';
 import { operation, type Api } from '../../lib/http/operation.ts';
 import type { AdminService } from '../types.ts';
 import { clientOf, clientShape, jwkShape, nextCursor, pageQuery } from './shapes.ts';
@@ -11,7 +11,7 @@ const params = z.object({ id: z.string().min(1).max(255) });
 
 /** A key pair is asked for beside the metadata; a host may have members of its own, which the registry knows. */
 const creation = newClientSchema.extend({
-  generate_key: z.enum(['ES256', 'RS256', 'PS256', 'EdDSA']).optional().describe('Makes a key pair, whose public part the provider hosts, and answers the private one'),
+  generate_key: z.enum(KEY_ALGORITHMS).optional().describe('Makes a key pair, whose public part the provider hosts, and answers the private one'),
 }).loose();
 
 const made = clientShape.extend({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KEY_ALGORITHMS, LONGEST_OVERLAP } from '../../clients/schema.ts';
 import { operation, type Api } from '../../lib/http/operation.ts';
 import type { AdminService } from '../types.ts';
 import { instant, instantShape, jwkShape, keyOf, keyShape } from './shapes.ts';
@@ -14,7 +15,7 @@ export function credentialOperations(api: Api, { clients }: AdminService): void 
     method: 'POST', path: `${path}/secrets`, operationId: 'addClientSecret', tag: 'Client secrets', summary: 'Make another secret for a client', callers, scope: 'admin:client-secrets:create',
     description: 'At most two count at a time: make one, have the client use it, remove the one before.',
     params, status: 201, errors: ['not_found', 'conflict', 'insufficient_scope'],
-    body: z.strictObject({ end_others_in: z.int().min(0).max(90 * 86_400).optional().describe('Seconds after which the ones before end; they last unless told otherwise') }),
+    body: z.strictObject({ end_others_in: z.int().min(0).max(LONGEST_OVERLAP).optional().describe('Seconds after which the ones before end; they last unless told otherwise') }),
     answer: z.object({ id: z.string(), client_secret: z.string().describe('Told this once'), expires_at: instantShape.nullable() }),
   }, async (_ctx, { params: { id: clientId }, body, caller }) => {
     const secret = await clients.addSecret(clientId, { endOthersIn: body.end_others_in }, caller.actor);
@@ -37,7 +38,7 @@ export function credentialOperations(api: Api, { clients }: AdminService): void 
     method: 'POST', path: `${path}/keys/generate`, operationId: 'generateClientKey', tag: 'Client keys', summary: 'Make a key pair for a client', callers, scope: 'admin:client-keys:generate',
     description: 'Its public part is hosted; the private one is answered, once, and kept nowhere.',
     params, status: 201, errors: ['not_found', 'conflict', 'insufficient_scope'],
-    body: z.strictObject({ algorithm: z.enum(['ES256', 'RS256', 'PS256', 'EdDSA']).optional().describe('ES256 unless told otherwise') }),
+    body: z.strictObject({ algorithm: z.enum(KEY_ALGORITHMS).optional().describe('ES256 unless told otherwise') }),
     answer: z.object({ key: keyShape, private_key: jwkShape }),
   }, async (_ctx, { params: { id: clientId }, body, caller }) => {
     const { key, privateKey } = await clients.generateKey(clientId, body.algorithm, caller.actor);

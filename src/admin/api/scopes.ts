@@ -219,5 +219,3 @@ export const ADMIN_SCOPES = {
     nl: 'Clients en resource-servers inrichten zoals een bestand zegt',
   },
 } as const satisfies Readonly<Record<string, ScopeWords>>;
-
-export type AdminScope = keyof typeof ADMIN_SCOPES;

@@ -1,7 +1,5 @@
 import type { Database, Transaction } from '../../context.ts';
 
-export type RoleStore = ReturnType<typeof createRoleStore>;
-
 /** Who the administrators are. */
 export function createRoleStore(db: Database) {
   const find = db.statement<{ exempt: number }>(`select exempt from tandem_roles where role = 'admin' and account_id = ?`);

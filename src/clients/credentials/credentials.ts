@@ -4,6 +4,7 @@ import type { Context } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import { actedBy, type Actor } from '../../lib/actor.ts';
 import { assertAuthority, type createChanger } from '../changes.ts';
+import { LONGEST_OVERLAP } from '../schema.ts';
 import type { ClientRecord } from '../store.ts';
 import type { ClientRegistry, Metadata } from '../types.ts';
 import { takesSecret } from '../validation.ts';
@@ -20,7 +21,6 @@ export interface CredentialsParts {
 
 /** What the provider verifies of its clients' signatures (`token_endpoint_auth_signing_alg_values_supported`), without what takes a shared secret. */
 const SUPPORTED = ['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'];
-const MONTHS_3 = 90 * 86_400;
 
 /** What clients prove themselves by: secrets and keys. */
 export function createCredentials({ clock, events }: Pick<Context, 'clock' | 'events'>, { change, api, judge }: CredentialsParts) {
@@ -48,8 +48,8 @@ export function createCredentials({ clock, events }: Pick<Context, 'clock' | 'ev
 
   const operations: Pick<ClientRegistry, 'addSecret' | 'removeSecret' | 'addKey' | 'generateKey' | 'removeKey'> = {
     async addSecret(clientId, { endOthersIn }, actor) {
-      if (endOthersIn !== undefined && !(Number.isInteger(endOthersIn) && endOthersIn >= 0 && endOthersIn <= MONTHS_3)) {
-        throw new AppError('invalid_request', `the others end in 0 to ${MONTHS_3} seconds`, { extra: { field: 'end_others_in' } });
+      if (endOthersIn !== undefined && !(Number.isInteger(endOthersIn) && endOthersIn >= 0 && endOthersIn <= LONGEST_OVERLAP)) {
+        throw new AppError('invalid_request', `the others end in 0 to ${LONGEST_OVERLAP} seconds`, { extra: { field: 'end_others_in' } });
       }
       const { stored, told } = makeSecret(clock());
       await change(clientId, async (record) => {

@@ -2,6 +2,7 @@ import { createPublicKey, generateKeyPair as generateKeyPairCallback, type JsonW
 import { promisify } from 'node:util';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { AppError } from '../../errors.ts';
+import { KEY_ALGORITHMS } from '../schema.ts';
 import type { ClientKey } from '../types.ts';
 
 const generateKeyPair = promisify(generateKeyPairCallback);
@@ -26,9 +27,7 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
 };
 /** One algorithm, as RFC 8037 and RFC 9864 call it: signers use either name, and a key that has one of them would not be found by the other. */
 const TWO_NAMES = { EdDSA: true, Ed25519: true } as const;
-/** What a pair can be made for. */
-export const GENERATED = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
-type Generated = (typeof GENERATED)[number];
+type Generated = (typeof KEY_ALGORITHMS)[number];
 
 /**
  * Reads a public key that a client shall be known by (RFC 7517 §4).
@@ -55,7 +54,7 @@ export async function readPublicKey(jwk: JWK, { at, supported }: { at: number; s
 
 /** Makes a key pair. @throws AppError `invalid_request` for an algorithm that there is not */
 export async function makeKeyPair(algorithm: string, at: number): Promise<{ hosted: HostedKey; privateKey: JWK }> {
-  if (!isGenerated(algorithm)) throw new AppError('invalid_request', `a key pair is made for ${GENERATED.join(', ')}`, { extra: { field: 'algorithm' } });
+  if (!isGenerated(algorithm)) throw new AppError('invalid_request', `a key pair is made for ${KEY_ALGORITHMS.join(', ')}`, { extra: { field: 'algorithm' } });
   const { privateKey } = await pairOf(algorithm);
   const jwk = privateKey.export({ format: 'jwk' }) as JWK;
   const kid = await calculateJwkThumbprint(jwk, 'sha256');
@@ -67,7 +66,7 @@ export function publicKey({ kid, algorithm, generated, createdAt }: HostedKey): 
   return { kid, algorithm, generated, createdAt };
 }
 
-const isGenerated = (algorithm: string): algorithm is Generated => (GENERATED as readonly string[]).includes(algorithm);
+const isGenerated = (algorithm: string): algorithm is Generated => (KEY_ALGORITHMS as readonly string[]).includes(algorithm);
 const refuse = (why: string) => new AppError('invalid_request', why, { extra: { field: 'key' } });
 
 const publicPart = (jwk: JWK): JWK => Object.fromEntries(PUBLIC_MEMBERS.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]]))) as JWK;

@@ -14,8 +14,6 @@ interface Row {
 
 const FROM = 'from tandem_managed_accounts where';
 
-export type ManagedAccountStore = ReturnType<typeof createManagedAccountStore>;
-
 export function createManagedAccountStore({ db, clock }: { db: Database; clock: () => number }) {
   const row = 'tandem_managed_accounts (client_id, account_id, created_at) values (?, ?, ?)';
   const add = db.statement({

@@ -1,5 +1,6 @@
 import type { Context as KoaContext } from 'koa';
 import * as z from 'zod';
+import { KEY_ALGORITHMS } from '../../../clients/schema.ts';
 import type { RegisteredClient } from '../../../clients/types.ts';
 import { AppError } from '../../../errors.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
@@ -15,7 +16,6 @@ import { snippetsOf } from './snippets.ts';
 /** Seconds for which the secrets before a new one go on, by choice; `keep` leaves them. */
 const OVERLAPS = { hour: 3600, day: 86_400, week: 604_800, keep: undefined } as const;
 type Overlap = keyof typeof OVERLAPS;
-const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 const SECRET_METHODS = ['client_secret_basic', 'client_secret_post'];
 type Jwk = Parameters<Desk['admin']['clients']['addKey']>[1];
 
@@ -44,7 +44,7 @@ export function clientCredentials(desk: Desk): void {
         kid,
         meta: [algorithm, say(ctx, generated ? 'key_generated' : 'key_uploaded', { date: date(ctx, createdAt) })].join(' · '),
       })),
-      algorithms: ALGORITHMS,
+      algorithms: KEY_ALGORITHMS,
       jwksUri: stringOf(metadata['jwks_uri']),
       hosted: `${issuer}/clients/${encodeURIComponent(clientId)}/jwks`,
       jwk,
@@ -85,7 +85,7 @@ export function clientCredentials(desk: Desk): void {
     if (made) showOnce(ctx, made.client, { secret: made.done.value, title: say(ctx, 'new_secret'), ...(made.client.secrets.length > 0 && { overlap }) });
   });
 
-  desk.form({ path: path('/keys/generate'), body: z.strictObject({ algorithm: z.enum(ALGORITHMS) }), at }, async (ctx, { actor, body: { algorithm } }) => {
+  desk.form({ path: path('/keys/generate'), body: z.strictObject({ algorithm: z.enum(KEY_ALGORITHMS) }), at }, async (ctx, { actor, body: { algorithm } }) => {
     const made = await attempt(ctx, ({ clientId }) => admin.clients.generateKey(clientId, algorithm, actor));
     if (made) showOnce(ctx, made.client, { privateKey: made.done.privateKey, title: say(ctx, 'new_key') });
   });

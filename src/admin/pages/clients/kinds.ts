@@ -1,3 +1,4 @@
+import { KEY_ALGORITHMS } from '../../../clients/schema.ts';
 import type { Metadata } from '../../../clients/types.ts';
 import { linesOf, type FieldSpec, type FormValues } from '../fields.ts';
 import { wrongField } from '../problems.ts';
@@ -21,7 +22,7 @@ export const KIND_FIELDS: Readonly<Record<Kind, readonly FieldSpec[]>> = {
   key: [
     MACHINE_NAME,
     { name: 'key', kind: 'radios', options: ['generate', 'upload', 'url'], hint: true },
-    { name: 'algorithm', kind: 'select', options: ['ES256', 'RS256', 'PS256', 'EdDSA'], hint: true },
+    { name: 'algorithm', kind: 'select', options: KEY_ALGORITHMS, hint: true },
     { name: 'jwks_uri', kind: 'text', hint: true, mono: true },
     ID,
   ],

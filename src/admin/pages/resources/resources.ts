@@ -2,6 +2,7 @@ import type { Context as KoaContext } from 'koa';
 import * as z from 'zod';
 import type { Actor } from '../../../lib/actor.ts';
 import type { RouteContext } from '../../../lib/http/route.ts';
+import { ALGORITHMS } from '../../../resources/schema.ts';
 import type { NewResourceServer, ResourceServer } from '../../../resources/types.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { fieldsOf, type FieldSpec, type FormValues } from '../fields.ts';
@@ -11,7 +12,6 @@ import { clientPath, nameOr } from '../references.ts';
 
 const NEW = `${SECTIONS.resources}/new`;
 const FORMATS = ['opaque', 'jwt'] as const;
-const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
 
 const IDENTIFIER: FieldSpec = { name: 'identifier', kind: 'text', required: true, hint: true, mono: true };
 const FIELDS: readonly FieldSpec[] = [
