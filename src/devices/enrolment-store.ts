@@ -46,6 +46,9 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
   const live = db.statement<Row>(
     `select ${COLUMNS} from tandem_enrolments where account_id = ? and state in ('pending', 'scanned', 'enrolled')`,
   );
+  const liveOfClient = db.statement<Row>(
+    `select ${COLUMNS} from tandem_enrolments where client_id = ? and state in ('pending', 'scanned', 'enrolled') order by account_id`,
+  );
   // SQLite has one writer at a time, and so nothing to lock.
   const ofAccount = 'select id from tandem_enrolments where account_id = ? order by id';
   const lockAll = db.statement({ sqlite: ofAccount, postgres: `${ofAccount} for update`, mysql: `${ofAccount} for update` });
@@ -94,6 +97,11 @@ export function createEnrolmentStore({ db, clock }: { db: Database; clock: () =>
     /** The enrolments of an account that have not ended, expired ones among them. */
     async live(accountId: string, tx: Transaction): Promise<Enrolment[]> {
       return (await live.all([accountId], tx)).map(enrolment);
+    },
+
+    /** What a client has under way, for whichever accounts. */
+    async liveOfClient(clientId: string, tx: Transaction): Promise<Enrolment[]> {
+      return (await liveOfClient.all([clientId], tx)).map(enrolment);
     },
 
     /** Makes others who lock the enrolments of this account wait until `tx` ends. */

@@ -240,6 +240,14 @@ export function createEnrolmentService(
       await store.forget(accountId, clientId, tx);
     },
 
+    /** Ends all that a client has under way, as there is nobody any more to take the codes. */
+    async forgetClient(tx: Transaction, clientId: string): Promise<void> {
+      for (const enrolment of await store.liveOfClient(clientId, tx)) {
+        await store.lock(enrolment.accountId, tx);
+        await end(tx, enrolment, 'cancelled');
+      }
+    },
+
     /** Ends an enrolment on request of whoever shows it. */
     async cancel(id: string, owner: EnrolmentOwner, address?: string): Promise<void> {
       await db.transaction(async (tx) => await end(tx, await owned(id, owner, tx), 'cancelled', address));

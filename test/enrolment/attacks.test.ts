@@ -98,6 +98,23 @@ onEachDatabase('attacks on the enrolment API', (database) => {
     assert.deepEqual(names, ['account.given', 'account.taken', 'account.created']);
   });
 
+  it('leave nothing under way when their client is deleted', async () => {
+    const { clients, accounts } = t.t.admin!;
+    await clients.create({ client_id: 'kiosk', grant_types: ['client_credentials'], response_types: [], redirect_uris: [], tandem_resources: { [`${t.issuer}/api`]: [ENROL] } }, actor);
+    const begun = async (email: string) => {
+      await t.account('shop', email);
+      const { subject } = await accounts.giveTo('kiosk', email, actor);
+      return t.start(subject, 'kiosk');
+    };
+    t.secrets.set('kiosk', (await clients.addSecret('kiosk', { endOthersIn: 0 }, actor)).value);
+    const [waiting, shown] = [await begun('kiosk1@example.com'), await begun('kiosk2@example.com')];
+    const phone = t.phone();
+    await phone.enrol(waiting.enrolmentUri);
+    await clients.remove('kiosk', actor);
+    assert.equal((await phone.status()).state, 'revoked');
+    await assert.rejects(t.phone().enrol(shown.enrolmentUri), { code: 'expired' });
+  });
+
   it('enrol no phone of an account that has a factor, not even one that came meanwhile', async () => {
     const account = await t.account('shop', 'both@example.com');
     const rival = await t.t.admin!.accounts.giveTo('rival', 'both@example.com', actor);

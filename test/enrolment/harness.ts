@@ -17,6 +17,8 @@ export interface Answer {
 }
 
 export interface EnrolmentHarness extends TestTandem {
+  /** Of clients of the registry. */
+  readonly secrets: Map<string, string>;
   /** An access token of client credentials. */
   token(clientId?: string, scopes?: readonly string[]): Promise<string>;
   /** A call of a client with all of its scopes, or with the token that is given. */
@@ -59,20 +61,22 @@ export async function startEnrolment(database: Pick<TestDatabase, 'open'>, optio
     clients: (issuer) => [...Object.values(TEST_CLIENTS), ...backends(issuer), ...more(issuer)],
   });
   const tokens = new Map<string, string>();
+  const secrets = new Map<string, string>();
   let made = 0;
 
   async function cached(as: string): Promise<string> {
-    const known = tokens.get(as) ?? (await harness.token(as, as === 'watcher' ? [STATUS] : ALL));
+    const known = tokens.get(as) ?? (await harness.token(as, as === 'watcher' ? [STATUS] : as === 'kiosk' ? [ENROL] : ALL));
     tokens.set(as, known);
     return known;
   }
 
   const harness: EnrolmentHarness = {
     ...t,
+    secrets,
     async token(clientId = 'shop', scopes = ALL) {
       const response = await fetch(t.url('/token'), {
         method: 'POST',
-        headers: { authorization: `Basic ${Buffer.from(`${clientId}:${secretOf(clientId)}`).toString('base64')}` },
+        headers: { authorization: `Basic ${Buffer.from(`${clientId}:${secrets.get(clientId) ?? secretOf(clientId)}`).toString('base64')}` },
         body: new URLSearchParams({ grant_type: 'client_credentials', scope: scopes.join(' '), resource: `${t.issuer}/api` }),
       });
       const body = (await response.json()) as { access_token: string };

@@ -46,6 +46,7 @@ export function createEnrolmentApi(
   events.subscribe(async (tx, { name, payload }) => {
     const { accountId, clientId } = payload;
     if (name === 'account.taken' && accountId !== undefined && clientId !== undefined) await enrolments.forget(tx, accountId, clientId);
+    if ((name === 'client.deleted' || name === 'client.self_deleted') && clientId !== undefined) await enrolments.forgetClient(tx, clientId);
   });
 
   /** @throws AppError `conflict` where the account has what vouches for another device, or decides over others */
