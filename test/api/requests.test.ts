@@ -35,6 +35,12 @@ onEachDatabase('a request to the API', (database) => {
     assert.deepEqual(json['errors'], [{ detail: 'unknown field', pointer: '#/admin' }]);
   });
 
+  it('is refused without a field that it needs, which is named', async () => {
+    const json = await refused('{}', JSON_TYPE, 400, 'invalid_request');
+    assert.equal(json['detail'], 'field "email": it is missing');
+    assert.deepEqual(json['errors'], [{ detail: 'it is missing', pointer: '#/email' }]);
+  });
+
   it('is refused with a field of another type', async () => {
     const json = await refused('{"email":["a@example.com"],"name":1}', JSON_TYPE, 400, 'invalid_request');
     assert.deepEqual((json['errors'] as Array<{ pointer: string }>).map(({ pointer }) => pointer), ['#/email', '#/name']);

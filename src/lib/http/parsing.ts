@@ -8,7 +8,7 @@ export function strict(schema: ZodType): ZodType {
 
 /** @throws AppError `invalid_request` that tells the first thing that is wrong; the others are in its cause */
 export function parse(schema: ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: ({ code, input }) => (code === 'invalid_type' && input === undefined ? 'it is missing' : undefined) });
   if (result.success) return result.data;
   throw new AppError('invalid_request', explain(result.error.issues[0]!), { cause: result.error });
 }
