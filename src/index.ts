@@ -2,7 +2,7 @@ export { tandem, type Tandem, type TandemOptions } from './plugin.ts';
 export { accounts, admin, enrolment, qr, totp, type AdminOptions, type Feature, type QrOptions, type TotpOptions } from './features.ts';
 export type { Actor } from './lib/actor.ts';
 export type { AdminAccount, AdminAccounts, AdminService } from './admin/types.ts';
-export type { ApplyDocument, ApplyOptions, ApplyResult, ApplyStep } from './admin/apply/types.ts';
+export type { ApplyDocument, ApplyOptions, ApplyResult, ApplyScope, ApplyStep } from './admin/apply/types.ts';
 export type { ClientKey, ClientRegistry, ClientSecret, Metadata, NewSecret, RegisteredClient } from './clients/types.ts';
 export type { InitialAccessToken, InitialAccessTokens, RegistrationPolicy } from './registration/types.ts';
 export type { NewResourceServer, ResourceRegistry, ResourceServer, ResourceServerChanges, ResourceServerOrigin, Scope, ScopeHolders } from './resources/types.ts';

@@ -34,7 +34,7 @@ const { client, secret, privateKey } = await service.clients.create({ client_nam
 const next: NewSecret = await service.clients.addSecret(client.clientId, { endOthersIn: 3600 }, host);
 const server: ResourceServer = await service.resources.create({ identifier: 'https://api.example.com', scopes: [{ name: 'read', description: { en: 'Read' }, level: 1 }] }, host);
 const ada: AdminAccount = await service.accounts.setAdmin('ada@example.com', true, host);
-const document: ApplyDocument = { clients: [] };
+const document: ApplyDocument = { resource_servers: [{ identifier: 'https://api.example.com', scopes: [{ name: 'read', description: 'Read' }] }], clients: [] };
 for (const { action, kind, id } of (await service.apply(document, host, { dryRun: true })).steps) console.log(action, kind, id);
 const { value } = await service.registrationTokens.create({ expiresIn: 600, policy: { grantTypes: ['authorization_code'] } }, host);
 try {

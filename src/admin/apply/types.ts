@@ -1,10 +1,21 @@
 import type { Metadata } from '../../clients/types.ts';
-import type { NewResourceServer, Scope } from '../../resources/types.ts';
+import type { ScopeWords } from '../../oidc/configuration/resources.ts';
+import type { NewResourceServer } from '../../resources/types.ts';
+
+/** A scope as a document has it. */
+export interface ApplyScope {
+  readonly name: string;
+  /** In plain words by language (BCP 47), English at least; or in English alone. */
+  readonly description: string | ScopeWords;
+  /** 2 where it is given only to people who signed in with two factors; default: 1. */
+  readonly level?: 1 | 2 | undefined;
+}
 
 /** What a registry should be: the declarative file of `tandem apply`. */
 export interface ApplyDocument {
-  readonly resource_servers?: readonly (Omit<NewResourceServer, 'scopes'> & { readonly scopes?: readonly Scope[] })[];
-  /** Metadata with `client_id`; `managed_keys` are public JWKs to be hosted. */
+  /** A member that is left out stays as it is; scopes that are left out stay, unless it is pruned. */
+  readonly resource_servers?: readonly (Omit<NewResourceServer, 'scopes'> & { readonly scopes?: readonly ApplyScope[] | undefined })[];
+  /** Metadata with `client_id`, a member that is left out being taken away; `managed_keys` are public JWKs to be hosted. */
   readonly clients?: readonly Metadata[];
 }
 
