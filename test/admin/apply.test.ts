@@ -76,7 +76,8 @@ onEachDatabase('a declarative file', (database) => {
   it('finds in a dry run what would be refused', async () => {
     const wrong: Array<[ApplyDocument, RegExp]> = [
       [changed('till', { token_endpoint_auth_method: 'client_secret_jwt' }), /client till.*client_secret_jwt/],
-      [changed('till', { redirect_uris: ['no uri'] }), /client till.*redirect_uris/],
+      [changed('till', { redirect_uris: ['no-uri'] }), /client till.*redirect_uris/],
+      [changed('till', { redirect_uris: ['no uri'] }), /clients\.\d\.redirect_uris/],
       [{ resource_servers: [{ identifier: 'no uri' }] }, /resource_servers\.0\.identifier/],
     ];
     for (const [document, message] of wrong) await assert.rejects(apply(document, { dryRun: true }), (error: Error & { code: string }) => error.code === 'invalid_request' && message.test(error.message));
