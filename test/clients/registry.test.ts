@@ -77,6 +77,8 @@ onEachDatabase('the registry of clients', (database) => {
     await assert.rejects(registry().create({ ...SERVICE, client_id: 'shop' }, HOST), refused('conflict', 'client_id'));
     await registry().remove('shop', HOST);
     await assert.rejects(registry().create({ ...SERVICE, client_id: 'shop' }, HOST), refused('conflict', 'client_id'));
+    // A dry run knows it as well.
+    await assert.rejects(registry().check('shop', SERVICE, HOST), refused('conflict', 'client_id'));
     await assert.rejects(registry().create({ ...SERVICE, client_id: 'rp' }, HOST), refused('conflict', 'client_id'));
     await assert.rejects(registry().create({ ...SERVICE, client_id: 'tandem-account' }, HOST), refused('conflict', 'client_id'));
     const tries = await Promise.allSettled(Array.from({ length: 10 }, () => registry().create({ ...SERVICE, client_id: 'race' }, HOST)));
