@@ -17,11 +17,12 @@ async function start(before: World, inside: World): Promise<string> {
   const api = createEnrolmentApi(
     { issuer: 'https://id.example.com', clock: () => 0, limits: { limit: () => ({ take: async () => {} }) } as never, events: { subscribe() {} } as never },
     {
-      managed: { find: async () => (before.managed ? 'account' : undefined), manages: async (_client, _account, given) => at(given).managed === true },
-      factors: { any: async (_account, given) => at(given).factor === true },
-      isAdmin: async (_account, given) => at(given).admin === true,
+      managed: { find: async () => (before.managed ? 'account' : undefined), manages: async (_client: string, _account: string, given?: unknown) => at(given).managed === true, since: async () => 0 } as never,
+      passwordSince: async () => undefined,
+      factors: { any: async (_account: string, given?: unknown) => at(given).factor === true },
+      isAdmin: async (_account: string, given?: unknown) => at(given).admin === true,
       enrolments: { async startFor({ guard }: { guard: (given: never) => Promise<void> }) { await guard(tx); return 'made'; } } as never,
-    },
+    } as Parameters<typeof createEnrolmentApi>[1],
   );
   return api.start('shop', 'subject', '::1').then(String, (error: { code: string }) => error.code);
 }
