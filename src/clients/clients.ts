@@ -144,10 +144,7 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
 
     exists: async (clientId) => own.has(clientId) || (await store.find(clientId)) !== undefined,
 
-    async usedBy(identifier, scope, { tx, limit = 20 } = {}) {
-      const [clients, count] = [await store.holders(identifier, scope, limit, tx), await store.countHolders(identifier, scope, tx)];
-      return { clients, count };
-    },
+    usedBy: (identifier, scope, { tx, limit = 20 } = {}) => store.holders(identifier, scope, limit, tx),
 
     adapter: (others) => withClients(others, { store, properties, self }),
 

@@ -65,10 +65,10 @@ export function createClientStore(db: Database) {
   );
   const grant = db.statement('insert into tandem_client_grants (client_id, resource, scope) values (?, ?, ?)');
   const ungrant = db.statement('delete from tandem_client_grants where client_id = ?');
-  const holders = db.statement<{ client_id: string }>('select distinct client_id from tandem_client_grants where resource = ? order by client_id limit ?');
-  const holdersOfScope = db.statement<{ client_id: string }>('select client_id from tandem_client_grants where resource = ? and scope = ? order by client_id limit ?');
-  const count = db.statement<{ n: number }>('select count(distinct client_id) as n from tandem_client_grants where resource = ?');
-  const countOfScope = db.statement<{ n: number }>('select count(*) as n from tandem_client_grants where resource = ? and scope = ?');
+  // Each row says how many there are in all, beyond the limit too.
+  const holdersAmong = (grants: string) => db.statement<{ client_id: string; n: number }>(`select client_id, count(*) over () as n from ${grants} order by client_id limit ?`);
+  const holders = holdersAmong('(select distinct client_id from tandem_client_grants where resource = ?) g');
+  const holdersOfScope = holdersAmong('tandem_client_grants where resource = ? and scope = ?');
 
   async function writeGrants({ clientId, metadata }: Pick<ClientRecord, 'clientId' | 'metadata'>, tx: Transaction) {
     await ungrant.run([clientId], tx);
@@ -124,13 +124,10 @@ export function createClientStore(db: Database) {
       await ungrant.run([clientId], tx);
     },
 
-    async holders(resource: string, scope: string | undefined, limit: number, tx?: Transaction): Promise<string[]> {
+    /** Who holds scopes of a resource server, or one scope of it: at most `limit` of them, 1 at least, and how many there are in all. */
+    async holders(resource: string, scope: string | undefined, limit: number, tx?: Transaction): Promise<{ clients: string[]; count: number }> {
       const rows = scope === undefined ? await holders.all([resource, limit], tx) : await holdersOfScope.all([resource, scope, limit], tx);
-      return rows.map(({ client_id: id }) => id);
-    },
-
-    async countHolders(resource: string, scope: string | undefined, tx?: Transaction): Promise<number> {
-      return Number((scope === undefined ? await count.get([resource], tx) : await countOfScope.get([resource, scope], tx))?.n ?? 0);
+      return { clients: rows.map(({ client_id: id }) => id), count: Number(rows[0]?.n ?? 0) };
     },
   };
 }

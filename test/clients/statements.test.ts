@@ -65,6 +65,7 @@ onEachDatabase('what a request of a client in the database asks of it', (databas
     const { t, call } = s;
     assert.deepEqual(await cost(() => call('GET', '/api/admin/resource-servers')), { client: 1, all: 3 }, 'a call of the own API');
     assert.deepEqual(await cost(await polled(s)), { client: 1, all: 2 }, 'a status poll');
+    assert.equal((await watched.during(() => t.t.admin!.resources.usedBy(NOTES, 'read'))).length, 1, 'who holds a scope');
     await t.registerAccount();
     assert.deepEqual(await cost(() => call('GET', '/api/admin/accounts')), { client: 1, all: 2 }, 'a list of accounts');
     await end(t);

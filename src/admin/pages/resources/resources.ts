@@ -117,21 +117,24 @@ export function resourcePages(desk: Desk): void {
     if (await removeScope(ctx, actor, body)) desk.goOn(ctx, back(ctx), 'scope_removed');
   });
 
-  /** Clients by their names; one that was deleted in between is none. */
-  async function named(ids: readonly string[]) {
-    const found = [];
-    for (const id of ids) {
-      const client = await admin.clients.get(id).catch(() => undefined);
-      if (client) found.push({ name: nameOr(client.metadata, id), path: clientPath(id) });
-    }
-    return found;
+  /** Clients by their names, each of which is asked for once; one that was deleted in between is none. */
+  function createNames() {
+    const known = new Map<string, { name: string; path: string } | undefined>();
+    return async (ids: readonly string[]) => {
+      for (const id of ids) {
+        if (known.has(id)) continue;
+        const client = await admin.clients.get(id).catch(() => undefined);
+        known.set(id, client && { name: nameOr(client.metadata, id), path: clientPath(id) });
+      }
+      return ids.flatMap((id) => known.get(id) ?? []);
+    };
   }
 
   async function showResource(ctx: KoaContext, resource: ResourceServer, problem?: Problem) {
     const { id, identifier, name, origin, audience, format, algorithm, ttl, createdAt } = resource;
     const language = views.language(ctx);
     const used = await admin.resources.usedBy(identifier, undefined, { limit: 1 });
-    const scopes = [];
+    const [scopes, named] = [[], createNames()] as [object[], ReturnType<typeof createNames>];
     for (const scope of resource.scopes) {
       const { clients, count } = await admin.resources.usedBy(identifier, scope.name, { limit: 5 });
       const query = new URLSearchParams({ scope: scope.name }).toString();
