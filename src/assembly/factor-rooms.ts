@@ -70,7 +70,8 @@ export function addQr(frame: Frame, recovery: FirstCodes | undefined): Enrolment
   items.push(phones.item);
   sweepers.push(() => devices.sweep(), () => qr.sweep());
   closers.push(() => qr.close());
-  return managed && phones.enrolmentApi({ managed, isAdmin: roles.isAdmin });
+  const passwordSince = async (accountId: string) => ((await accounts?.hasPassword(accountId)) ? (await accounts!.profile(accountId))?.passwordChangedAt : undefined);
+  return managed && phones.enrolmentApi({ managed, passwordSince, isAdmin: roles.isAdmin });
 }
 
 /** Authenticator apps; their panel stands first on the pages that it is on. */

@@ -127,6 +127,21 @@ onEachDatabase('attacks on the enrolment API', (database) => {
     }
   });
 
+  it('enrol no phone of an account whose person has chosen a password since', async () => {
+    const account = await t.account('shop', 'hers-now@example.com');
+    t.clock.advance(1000);
+    await t.t.accounts!.setPassword(await accountIdOf(account), 'four green boats at dusk');
+    assert.equal(assertProblem(await enrol(account), 409, 'conflict')['account_url'], `${t.issuer}/account/devices/add`);
+    // An administrator who gives an account with its password means it; until its person changes that.
+    const { accountId, email, password } = await t.registerAccount({ email: 'given@example.com' });
+    t.clock.advance(1000);
+    const given = await t.t.admin!.accounts.giveTo('shop', email, actor);
+    await t.start(given.subject);
+    t.clock.advance(1000);
+    await t.t.accounts!.changePassword(accountId, { current: password, next: 'five green boats at dawn' });
+    assertProblem(await enrol(given.subject), 409, 'conflict');
+  });
+
   it('make nobody an administrator’s phone', async () => {
     const account = await t.account('shop', 'boss@example.com');
     await assert.rejects(t.t.admin!.accounts.setAdmin('boss@example.com', true, actor), { code: 'conflict' });

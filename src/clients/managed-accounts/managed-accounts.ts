@@ -39,6 +39,8 @@ export interface ManagedAccounts {
   isManaged(accountId: string, tx?: Transaction): Promise<boolean>;
   /** Whether the client looks after the account; inside `tx` it stays so until that ends. */
   manages(clientId: string, accountId: string, tx?: Transaction): Promise<boolean>;
+  /** Since when the client looks after the account, in milliseconds since the epoch; undefined where it does not. */
+  since(clientId: string, accountId: string): Promise<number | undefined>;
   /** The account of a subject, where the client looks after it. Unknown, malformed and others' are all undefined. */
   find(clientId: string, subject: string): Promise<string | undefined>;
   readonly naming: Naming;
@@ -92,6 +94,7 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
 
     isManaged: (accountId, tx) => store.any(accountId, tx),
     manages: (clientId, accountId, tx) => store.has(clientId, accountId, tx),
+    since: (clientId, accountId) => store.since(clientId, accountId),
 
     async find(clientId, subject) {
       const accountId = SUBJECT.test(subject) ? await naming.accountOf(clientId, subject) : undefined;

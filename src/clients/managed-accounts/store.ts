@@ -39,6 +39,10 @@ export function createManagedAccountStore({ db, clock }: { db: Database; clock: 
     async has(clientId: string, accountId: string, tx?: Transaction): Promise<boolean> {
       return (await (tx ? lock : find).get([clientId, accountId], tx)) !== undefined;
     },
+    /** Since when the client looks after the account, in milliseconds since the epoch. */
+    async since(clientId: string, accountId: string): Promise<number | undefined> {
+      return (await find.get([clientId, accountId]))?.created_at;
+    },
     /** Whether any client looks after the account. */
     async any(accountId: string, tx?: Transaction): Promise<boolean> {
       return (await anyone.get([accountId], tx)) !== undefined;

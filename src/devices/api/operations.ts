@@ -46,7 +46,7 @@ export function enrolmentOperations(api: Api, { issuer }: { issuer: string }, en
       summary: 'Make a QR code for the first phone of an account that the client looks after',
       description:
         'The phone makes its keys itself; the QR code bears a ticket for one use within five minutes. What was under way for the account before is cancelled. '
-        + 'An account that has a phone or an authenticator app is 409, with account_url: there it vouches for another one.',
+        + 'An account that has a phone or an authenticator app, or whose person has chosen a password since the client has had it, is 409, with account_url: there it vouches for a phone itself.',
       scope: ENROLMENT_SCOPE.enrol,
       body: z.strictObject({ account: z.string().meta({ description: 'The subject by which the client knows the account' }) }),
       answer: started,

@@ -27,7 +27,9 @@ export interface ClientEnrolment {
 
 /** What it asks of other rooms. */
 export interface EnrolmentApiRooms {
-  readonly managed: Pick<ManagedAccounts, 'find' | 'manages'>;
+  readonly managed: Pick<ManagedAccounts, 'find' | 'manages' | 'since'>;
+  /** Since when the account has the password that it has, in milliseconds since the epoch; undefined where it has none, or only the host knows. */
+  readonly passwordSince: (accountId: string) => Promise<number | undefined>;
   /** Whether the account may administer: no client decides who does. */
   readonly isAdmin: (accountId: string, tx?: Transaction) => Promise<boolean>;
 }
@@ -37,7 +39,7 @@ export type EnrolmentApi = ReturnType<typeof createEnrolmentApi>;
 /** Creates what clients do about the phones of accounts that they look after. */
 export function createEnrolmentApi(
   { issuer, clock, limits, events }: Pick<Context, 'issuer' | 'clock' | 'limits' | 'events'>,
-  { enrolments, factors, managed, isAdmin }: EnrolmentApiRooms & { enrolments: EnrolmentService; factors: Pick<Factors, 'any'> },
+  { enrolments, factors, managed, passwordSince, isAdmin }: EnrolmentApiRooms & { enrolments: EnrolmentService; factors: Pick<Factors, 'any'> },
 ) {
   const polls = createPolls(clock, POLL_SECONDS);
   const perClient = limits.limit({ name: 'enrolment-client', points: 3000, seconds: 15 * 60 });
@@ -53,6 +55,13 @@ export function createEnrolmentApi(
   async function checkFirst(accountId: string, tx?: Transaction): Promise<void> {
     if (!(await factors.any(accountId, tx)) && !(await isAdmin(accountId, tx))) return;
     throw new AppError('conflict', 'the account has a phone or an authenticator app, or is an administrator’s: its person adds this phone at account_url', { extra: { account_url: issuer + ADD_PATH } });
+  }
+
+  /** @throws AppError `conflict` where the person has chosen a password since the client has had the account: it is theirs now, and no client's to enter */
+  async function checkNotTheirs(clientId: string, accountId: string): Promise<void> {
+    const [password, since] = [await passwordSince(accountId), await managed.since(clientId, accountId)];
+    if (password === undefined || since === undefined || password <= since) return;
+    throw new AppError('conflict', 'the account has a password that its person has chosen: they add this phone at account_url', { extra: { account_url: issuer + ADD_PATH } });
   }
 
   /** Unknown enrolments, malformed ids and those of other clients are alike. */
@@ -72,6 +81,7 @@ export function createEnrolmentApi(
       const accountId = await managed.find(clientId, subject);
       if (accountId === undefined) throw unknownAccount();
       await checkFirst(accountId);
+      await checkNotTheirs(clientId, accountId);
       return enrolments.startFor({
         accountId,
         clientId,
