@@ -55,6 +55,8 @@ onEachDatabase('the admin pages of secrets and keys', (database) => {
       assert.match(shown.text, /There are two secrets/);
       assert.ok(!shown.forms.some(({ action }) => action.endsWith('/secrets')));
       const [old, young] = [...(await registry().get(id)).secrets].sort((a, b) => a.createdAt - b.createdAt);
+      // Made on the same day, they are told apart all the same, by the id that the command line and the audit log give.
+      for (const { id: secretId } of [old!, young!]) assert.equal(shown.text.split(secretId).length - 1, 2, 'beside the secret, and in the name of what removes it');
       assert.ok(Math.abs(old!.expiresAt! - tandem.clock() - DAY) < 60_000);
       assert.equal(young!.expiresAt, undefined);
     });

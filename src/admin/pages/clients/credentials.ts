@@ -35,7 +35,7 @@ export function clientCredentials(desk: Desk): void {
       isPublic: method === 'none',
       secrets: secrets.map(({ id, createdAt, expiresAt }) => ({
         id,
-        title: say(ctx, 'secret_of', { date: date(ctx, createdAt) }),
+        title: say(ctx, 'secret_of', { date: time(ctx, createdAt) }),
         meta: expiresAt === undefined ? say(ctx, 'secret_lasts') : say(ctx, 'secret_ends', { time: time(ctx, expiresAt) }),
       })),
       full: secrets.length >= 2,
