@@ -6,7 +6,8 @@ export type { ApplyDocument, ApplyOptions, ApplyResult, ApplyScope, ApplyStep } 
 export type { ClientKey, ClientRegistry, ClientSecret, Metadata, NewSecret, RegisteredClient } from './clients/types.ts';
 export type { InitialAccessToken, InitialAccessTokens, RegistrationPolicy } from './registration/types.ts';
 export type { NewResourceServer, ResourceRegistry, ResourceServer, ResourceServerChanges, ResourceServerOrigin, Scope, ScopeHolders } from './resources/types.ts';
-export type { AccountsOptions, AccountsService } from './accounts/accounts.ts';
+export type { AccountsOptions } from './accounts/accounts.ts';
+export type { Account, AccountsService } from './accounts/types.ts';
 export { ACR } from './oidc/acr.ts';
 export type { AccountDirectory } from './oidc/accounts.ts';
 export type { Resource, Resources, ResourceServers, ScopeOptions, ScopeWords, SigningAlgorithm } from './oidc/configuration/resources.ts';

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import type { Configuration, JWKS, Provider } from 'oidc-provider';
 import { migrations } from '../migrations/index.ts';
-import type { AccountsService } from './accounts/accounts.ts';
+import type { AccountsService } from './accounts/types.ts';
 import type { AdminService } from './admin/types.ts';
 import { tellSignOuts } from './accounts/sign-out.ts';
 import { checkOptions, createContext, type TandemOptions } from './assembly/options.ts';

@@ -2,7 +2,7 @@ import type { Context as KoaContext } from 'koa';
 import { AppError } from '../errors.ts';
 import { setRetryAfter } from '../lib/http/answers.ts';
 import type { Views } from '../lib/views/views.ts';
-import type { Account, AccountsService } from './accounts.ts';
+import type { Account, AccountsService } from './types.ts';
 
 /** Where a registration form stands. */
 export interface RegistrationForm {

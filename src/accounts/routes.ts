@@ -5,7 +5,7 @@ import { seeOther, setRetryAfter } from '../lib/http/answers.ts';
 import type { Http } from '../lib/http/http.ts';
 import { route, type RouteContext } from '../lib/http/route.ts';
 import type { SignedIn, SignInGate } from '../oidc/sign-in/sign-in.ts';
-import type { AccountsService } from './accounts.ts';
+import type { AccountsService } from './types.ts';
 import type { AccountItem } from './items.ts';
 import { problemOf, register, registrationForm } from './registration.ts';
 import { attemptOf, registrationBody } from './sign-in.ts';

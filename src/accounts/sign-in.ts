@@ -10,7 +10,7 @@ import { route, type RouteContext } from '../lib/http/route.ts';
 import { ACR } from '../oidc/acr.ts';
 import type { InteractionDetails, Interactions } from '../oidc/sign-in/interactions.ts';
 import type { SecondFactors, SignInMethod } from '../oidc/sign-in/sign-in.ts';
-import type { Account, AccountsService, Attempt } from './accounts.ts';
+import type { Account, AccountsService, Attempt } from './types.ts';
 import { register, registrationForm } from './registration.ts';
 
 /** Shows the sign-in page of an interaction, as an answer with `status`. */

@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import type { AccountsService } from './accounts.ts';
+import type { AccountsService } from './types.ts';
 
 interface EndSession {
   readonly oidc?: {

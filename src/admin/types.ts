@@ -1,4 +1,4 @@
-import type { Account } from '../accounts/accounts.ts';
+import type { Account } from '../accounts/types.ts';
 import type { AuditService } from '../audit/audit.ts';
 import type { ClientRegistry } from '../clients/types.ts';
 import type { Device } from '../devices/device-store.ts';

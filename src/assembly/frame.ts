@@ -1,5 +1,5 @@
 import type Router from '@koa/router';
-import type { AccountsService } from '../accounts/accounts.ts';
+import type { AccountsService } from '../accounts/types.ts';
 import type { AccountItem } from '../accounts/items.ts';
 import type { Roles } from '../admin/roles/roles.ts';
 import type { ManagedAccounts } from '../clients/managed-accounts/managed-accounts.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { hash as argon2 } from '@node-rs/argon2';
 import { migrations } from '../../migrations/index.ts';
-import { createAccounts, type AccountsService } from '../../src/accounts/accounts.ts';
+import { createAccounts } from '../../src/accounts/accounts.ts';
+import type { AccountsService } from '../../src/accounts/types.ts';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
 import type { Context } from '../../src/context.ts';
 import { createDatabase } from '../../src/lib/database/database.ts';

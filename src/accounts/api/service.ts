@@ -4,7 +4,7 @@ import { AppError } from '../../errors.ts';
 import type { Actor } from '../../lib/actor.ts';
 import { base64url, sha256 } from '../../lib/crypto.ts';
 import { createSweeper } from '../../lib/database/sweeper.ts';
-import type { AccountsService } from '../accounts.ts';
+import type { AccountsService } from '../types.ts';
 import { createAccountRequestStore } from './store.ts';
 
 /** How long a key answers with the account that its request made, in milliseconds. */

@@ -1,4 +1,4 @@
-import type { Account, AccountsService } from '../../accounts/accounts.ts';
+import type { Account, AccountsService } from '../../accounts/types.ts';
 import type { ManagedAccounts } from '../../clients/managed-accounts/managed-accounts.ts';
 import type { Context, Transaction } from '../../context.ts';
 import type { Devices } from '../../devices/devices.ts';
@@ -8,7 +8,7 @@ import { page } from '../../lib/paging.ts';
 import type { AccountDirectory } from '../../oidc/accounts.ts';
 import type { ResetSecondFactor } from '../../recovery/reset.ts';
 import type { Authenticators } from '../../totp/authenticators/authenticators.ts';
-import { checkAuthority, type Roles } from '../roles/roles.ts';
+import { checkAuthority, checkMayGrant, type Roles } from '../roles/roles.ts';
 import type { AdminAccount, AdminAccounts } from '../types.ts';
 import { createAccountListStore } from './accounts-store.ts';
 
@@ -80,7 +80,7 @@ export function createAdminAccounts({ db }: Pick<Context, 'db'>, parts: AdminAcc
     get: async (idOrEmail) => whole(await find(idOrEmail)),
 
     async create({ email, name, password, locale, admin = false, exempt = false }, actor) {
-      if (admin) checkAuthority(actor);
+      if (admin) checkMayGrant(actor);
       const made = password === undefined ? madeUpPassword() : undefined;
       const account = await own().register({ email, password: password ?? made!, name, locale }, {
         actor,

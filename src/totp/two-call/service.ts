@@ -1,5 +1,5 @@
 import type { Client } from 'oidc-provider';
-import type { AccountsService } from '../../accounts/accounts.ts';
+import type { AccountsService } from '../../accounts/types.ts';
 import type { Context, Transaction } from '../../context.ts';
 import { AppError } from '../../errors.ts';
 import type { Factors } from '../../factors/factors.ts';
