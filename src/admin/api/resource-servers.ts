@@ -9,6 +9,8 @@ const path = '/api/admin/resource-servers';
 const callers = 'administrators';
 const tag = 'Resource servers';
 const params = z.object({ id: z.string().min(1).max(255).describe('Its id, or its identifier') });
+/** Bytes: a thousand scopes with words in several languages. */
+const MAX_BODY = 1024 * 1024;
 
 const scopeShape = z.object({ name: z.string(), description: z.record(z.string(), z.string()), level: z.union([z.literal(1), z.literal(2)]) });
 
@@ -45,7 +47,7 @@ export function resourceServerOperations(api: Api, { resources }: AdminService):
 
   operation(api, {
     method: 'POST', path, operationId: 'createResourceServer', tag, summary: 'Add a resource server', callers, scope: 'admin:resource-servers:create',
-    body: newResourceServerSchema, answer: shape, status: 201, errors: ['conflict'],
+    body: newResourceServerSchema, maxBody: MAX_BODY, answer: shape, status: 201, errors: ['conflict'],
     example: { body: { identifier: 'https://api.example.com', scopes: [{ name: 'orders:read', description: { en: 'Read your orders' } }] } },
   }, async (_ctx, { body, caller }) => serverOf(await resources.create(body, caller.actor)));
 
