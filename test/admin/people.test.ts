@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ClientMetadata } from 'oidc-provider';
 import { authorizationUrl, answerOf, pkce, signInAndConsent, type Person } from '../oidc/helpers.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import { createHttpBrowser } from '../support/http-browser.ts';
@@ -7,6 +8,8 @@ import { asksForCode, startWithTotp, typeCode, type App, type TotpTandem } from 
 import { FEATURES, HOST } from './harness.ts';
 
 const SCOPES = ['admin:clients:list', 'admin:clients:create', 'admin:roles:grant'];
+/** Of a client that makes accounts, and decides over nobody. */
+const DESK = ['admin:accounts:create'];
 const SECRET = 'console-secret-console-secret-console-secret';
 
 onEachDatabase('the admin API for people', (database) => {
@@ -16,7 +19,8 @@ onEachDatabase('the admin API for people', (database) => {
       features: FEATURES,
       clients: (issuer) => [
         ...Object.values(TEST_CLIENTS),
-        { client_id: 'console', client_secret: SECRET, redirect_uris: [CALLBACK], grant_types: ['authorization_code'], tandem_consent: 'implicit', tandem_resources: { [`${issuer}/api`]: SCOPES } },
+        ...Object.entries({ console: SCOPES, desk: DESK }).map(([id, scopes]): ClientMetadata => (
+          { client_id: id, client_secret: SECRET, redirect_uris: [CALLBACK], grant_types: ['authorization_code'], tandem_consent: 'implicit', tandem_resources: { [`${issuer}/api`]: scopes } })),
       ],
     });
   });
@@ -24,16 +28,16 @@ onEachDatabase('the admin API for people', (database) => {
   after(() => tandem.close());
 
   /** A token of the code flow for a person who types a password, and a code where there is an app. */
-  async function tokenOf(person: Person, { app, acr }: { app?: App; acr?: string } = {}): Promise<string> {
+  async function tokenOf(person: Person, { app, acr, client = 'console', scopes = SCOPES }: { app?: App; acr?: string; client?: string; scopes?: readonly string[] } = {}): Promise<string> {
     const { verifier, challenge } = pkce();
     const resource = `${tandem.issuer}/api`;
     const browser = createHttpBrowser();
-    const url = authorizationUrl(tandem, { client_id: 'console', scope: ['openid', ...SCOPES].join(' '), resource, code_challenge: challenge, ...(acr && { acr_values: acr }) });
+    const url = authorizationUrl(tandem, { client_id: client, scope: ['openid', ...scopes].join(' '), resource, code_challenge: challenge, ...(acr && { acr_values: acr }) });
     let page = await signInAndConsent(browser, await browser.get(url), person);
     if (app && asksForCode(page)) page = await signInAndConsent(browser, await typeCode(browser, page, app.code()), person);
     const response = await fetch(tandem.url('/token'), {
       method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`console:${SECRET}`).toString('base64')}` },
+      headers: { authorization: `Basic ${Buffer.from(`${client}:${SECRET}`).toString('base64')}` },
       body: new URLSearchParams({ grant_type: 'authorization_code', code: answerOf(page).get('code')!, redirect_uri: CALLBACK, code_verifier: verifier, resource }),
     });
     const json = (await response.json()) as { access_token?: string };
@@ -74,6 +78,18 @@ onEachDatabase('the admin API for people', (database) => {
     // Who administers is for administrators to say, where the client may ask for it.
     const { accountId } = await tandem.registerAccount();
     assert.equal((await fetch(tandem.url(`/api/admin/accounts/${accountId}/roles/admin`), { method: 'PUT', headers })).status, 200);
+  });
+
+  it('makes administrators by no client that may not ask for that, whoever uses it', async () => {
+    const person = await tandem.registerAccount();
+    await tandem.t.admin!.accounts.setAdmin(person.accountId, true, HOST);
+    const token = await tokenOf(person, { app: await tandem.addApp(person.accountId), client: 'desk', scopes: DESK });
+    const make = (body: object) => fetch(tandem.url('/api/admin/accounts'), { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    const refused = await make({ email: 'mallory@example.com', admin: true });
+    const { error, scope } = (await refused.json()) as { error: string; scope: string };
+    assert.deepEqual([refused.status, error, scope], [403, 'insufficient_scope', 'admin:roles:grant']);
+    assert.equal(await tandem.t.accounts!.findByEmail('mallory@example.com'), undefined);
+    assert.equal((await make({ email: 'guest-of-the-desk@example.com' })).status, 201);
   });
 
   it('asks one who has signed in with a password alone for more (RFC 9470)', async () => {

@@ -11,7 +11,7 @@ export interface Roles {
    * Makes the account an administrator, who then has every authority that there is: only who has that gives it.
    *
    * @param options `exempt`: its first phone counts in full at once, as for who set the installation up
-   * @throws AppError `access_denied`
+   * @throws AppError `access_denied`; `insufficient_scope` where a person acts by a client that may not ask for this
    */
   grant(tx: Transaction, accountId: string, actor: Actor, options?: { exempt?: boolean }): Promise<void>;
   /** @throws AppError `conflict` where nobody would be left and the actor is not the command line; `access_denied` */
@@ -28,7 +28,7 @@ export function createRoles({ db, clock, events }: Pick<Context, 'db' | 'clock' 
     isAdmin: (accountId, tx) => store.has(accountId, tx),
 
     async grant(tx, accountId, actor, { exempt = false } = {}) {
-      checkAuthority(actor);
+      checkMayGrant(actor);
       if (!(await store.grant(accountId, exempt, clock(), tx))) return;
       await events.emit(tx, 'role.granted', { accountId, role: 'admin', ...actedBy(actor) });
     },
@@ -55,3 +55,16 @@ export function createRoles({ db, clock, events }: Pick<Context, 'db' | 'clock' 
 export function checkAuthority({ kind }: Pick<Actor, 'kind'>): void {
   if (kind === 'client') throw new AppError('access_denied', 'only an administrator may do this: a client for itself may not');
 }
+
+/**
+ * As {@link checkAuthority}; and a client that an administrator uses makes no others where it may not ask for that, whichever operation it comes by.
+ *
+ * @throws AppError `access_denied`, `insufficient_scope` with `extra.scope`
+ */
+export function checkMayGrant(actor: Pick<Actor, 'kind' | 'authority'>): void {
+  checkAuthority(actor);
+  const { authority } = actor;
+  if (authority !== 'all' && !authority.has(GRANT)) throw new AppError('insufficient_scope', `the client may not ask for the scope ${GRANT}`, { extra: { scope: GRANT } });
+}
+
+const GRANT = 'admin:roles:grant';
