@@ -9,13 +9,13 @@ import type { AccessTokens } from '../oidc/access-tokens.ts';
 import type { Features, Frame } from './frame.ts';
 
 /** The accounts that clients look after, where they may. */
-export function managedAccountsOf(context: Context, { features, tokens }: { features: Features; tokens: Pick<AccessTokens, 'accountOf' | 'subjectOf'> }): ManagedAccounts | undefined {
+export function managedAccountsOf(context: Context, { features, tokens }: { features: Features; tokens: Pick<AccessTokens, 'accountOf' | 'subjectsOf'> }): ManagedAccounts | undefined {
   if (!features.enrolment) return undefined;
   return createManagedAccounts(context, {
-    async subjectOf(clientId, accountId) {
-      const subject = await tokens.subjectOf(clientId, accountId);
-      if (subject === undefined) throw new AppError('not_found', 'there is no such client');
-      return subject;
+    async subjectsOf(clientId, accountIds) {
+      const subjects = await tokens.subjectsOf(clientId, accountIds);
+      if (!subjects) throw new AppError('not_found', 'there is no such client');
+      return subjects;
     },
     accountOf: (clientId, subject) => tokens.accountOf(clientId, subject),
   });

@@ -17,8 +17,8 @@ export interface AccessTokens {
   find(value: string, ctx: KoaContext): Promise<FoundToken | undefined>;
   /** The account behind a `sub` that a client knows; undefined where only the host could tell. */
   accountOf(clientId: string, subject: string): Promise<string | undefined>;
-  /** The `sub` by which a client knows an account; undefined where there is no such client, or only the host could tell. */
-  subjectOf(clientId: string, accountId: string): Promise<string | undefined>;
+  /** The `sub` by which a client knows each of these accounts; undefined where there is no such client, or only the host could tell. */
+  subjectsOf(clientId: string, accountIds: readonly string[]): Promise<readonly string[] | undefined>;
   /** What a client may ask of a resource server as it is registered now, whatever its tokens say, for a request; undefined where there is no such client. */
   grantsOf(clientId: string, indicator: string, ctx: KoaContext): Promise<readonly string[] | undefined>;
   /** Finds what a JWT of the provider's is verified by. */
@@ -80,10 +80,10 @@ export function createAccessTokens({ issuer, provider, configured, subjects }: {
       return client.subjectType === 'pairwise' ? subjects?.accountOf(sectorOf(client), subject) : subject;
     },
 
-    async subjectOf(clientId, accountId) {
+    async subjectsOf(clientId, accountIds) {
       const client = await provider.Client.find(clientId);
-      if (!client || client.subjectType !== 'pairwise') return client && accountId;
-      return subjects?.of(sectorOf(client), accountId);
+      if (!client || client.subjectType !== 'pairwise') return client && accountIds;
+      return subjects && Promise.all(accountIds.map((accountId) => subjects.of(sectorOf(client), accountId)));
     },
 
     async grantsOf(clientId, indicator, ctx) {

@@ -27,6 +27,7 @@ onEachDatabase('accounts, phones, keys and the audit log by the admin API', (dat
     assert.equal((await call('POST', accounts, { body: { email: 'bob@example.com', password: 'password' } })).json.error, 'weak_password');
     assert.equal((await call('POST', accounts, { body: { email: 'bob@example.com', exempt: true } })).json.error, 'invalid_request');
     assert.equal((await call('GET', `${accounts}/nobody`)).status, 404);
+    assert.equal((await call('GET', '/api/admin/clients/nobody/accounts')).status, 404, 'whom no client looks after');
     assert.equal((await call('GET', `${accounts}?admin=perhaps`)).status, 400);
     const [created] = (await call('GET', `/api/admin/audit?account_id=${rest.id}&name=account.created`)).json.events;
     assert.deepEqual([created.client_id, created.data.actor], ['root', { kind: 'client', id: 'root' }]);

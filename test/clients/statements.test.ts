@@ -23,7 +23,7 @@ onEachDatabase('what a request of a client in the database asks of it', (databas
     const post = async (path: string, fields: Record<string, string>) => (await fetch(t.url(path), { method: 'POST', headers, body: new URLSearchParams(fields) })).json() as Promise<Record<string, unknown>>;
     const tokenFor = async (resource: string, scope: string) => String((await post('/token', { grant_type: 'client_credentials', resource, scope }))['access_token']);
     const token = await tokenFor(`${t.issuer}/api`, [...ALL, 'admin:accounts:list', 'admin:resource-servers:list'].join(' '));
-    return { t, post, tokenFor, call: (method: string, path: string, body?: unknown) => t.call(method, path, body, { token }) };
+    return { t, post, tokenFor, clientId: client.clientId, call: (method: string, path: string, body?: unknown) => t.call(method, path, body, { token }) };
   }
 
   /** How often a request asks for the client, and how much in all. */
@@ -65,6 +65,13 @@ onEachDatabase('what a request of a client in the database asks of it', (databas
     const { t, call } = s;
     assert.deepEqual(await cost(() => call('GET', '/api/admin/resource-servers')), { client: 1, all: 3 }, 'a call of the own API');
     assert.deepEqual(await cost(await polled(s)), { client: 1, all: 2 }, 'a status poll');
+    await t.account('shop');
+    await t.account('shop');
+    const managed = await watched.during(() => t.t.admin!.accounts.managedBy('shop'));
+    assert.equal(managed.length, 1, 'the accounts of a client of the configuration');
+    const { json: made } = await call('POST', '/api/accounts', { email: 'another@example.com' });
+    assert.equal(typeof made['account'], 'string');
+    assert.deepEqual(await cost(() => t.t.admin!.accounts.managedBy(s.clientId)), { client: 1, all: 2 }, 'the accounts of a client of the registry');
     assert.equal((await watched.during(() => t.t.admin!.resources.usedBy(NOTES, 'read'))).length, 1, 'who holds a scope');
     await t.registerAccount();
     assert.deepEqual(await cost(() => call('GET', '/api/admin/accounts')), { client: 1, all: 2 }, 'a list of accounts');

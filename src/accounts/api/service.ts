@@ -28,7 +28,7 @@ export type AccountCreation = ReturnType<typeof createAccountCreation>;
 /** Creates what makes accounts for the people of clients. */
 export function createAccountCreation(
   context: Pick<Context, 'db' | 'clock' | 'limits' | 'log'>,
-  { accounts, managed }: { accounts: Pick<AccountsService, 'create'>; managed: Pick<ManagedAccounts, 'add' | 'naming'> },
+  { accounts, managed }: { accounts: Pick<AccountsService, 'create'>; managed: Pick<ManagedAccounts, 'add' | 'subjectOf'> },
 ) {
   const { db, clock, limits } = context;
   const store = createAccountRequestStore(db);
@@ -101,7 +101,7 @@ export function createAccountCreation(
       const [keyHash, bodyHash] = [key === undefined ? undefined : hashOf(key), hashOf(JSON.stringify([email, name, locale]))];
       let accountId = await made(clientId, keyHash, bodyHash);
       accountId ??= await limited(clientId, () => makeOnce(wish, keyHash, bodyHash));
-      return { subject: await managed.naming.subjectOf(clientId, accountId) };
+      return { subject: await managed.subjectOf(clientId, accountId) };
     },
 
     sweep: () => sweeper.sweep(),

@@ -7,8 +7,8 @@ import { createManagedAccountStore, type ManagedAccount } from './store.ts';
 
 /** How a client calls accounts: by the subject that its sector sees. */
 export interface Naming {
-  /** @throws AppError `not_found` where there is no such client */
-  subjectOf(clientId: string, accountId: string): Promise<string>;
+  /** In the order of the accounts. @throws AppError `not_found` where there is no such client */
+  subjectsOf(clientId: string, accountIds: readonly string[]): Promise<readonly string[]>;
   /** Undefined for a subject that the client's sector does not know. */
   accountOf(clientId: string, subject: string): Promise<string | undefined>;
 }
@@ -43,7 +43,8 @@ export interface ManagedAccounts {
   since(clientId: string, accountId: string): Promise<number | undefined>;
   /** The account of a subject, where the client looks after it. Unknown, malformed and others' are all undefined. */
   find(clientId: string, subject: string): Promise<string | undefined>;
-  readonly naming: Naming;
+  /** The subject by which a client knows an account, its own or not. @throws AppError `not_found` where there is no such client */
+  subjectOf(clientId: string, accountId: string): Promise<string>;
 }
 
 /** What can be a subject (OpenID Connect Core §2). */
@@ -60,8 +61,10 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
     if (ENDING.has(name) && payload.clientId !== undefined) await store.removeAll(payload.clientId, tx);
   });
 
+  const subjectOf = async (clientId: string, accountId: string): Promise<string> => (await naming.subjectsOf(clientId, [accountId]))[0]!;
+
   return {
-    naming,
+    subjectOf,
 
     async add(tx, clientId, accountId) {
       await store.add(clientId, accountId, tx);
@@ -69,7 +72,7 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
 
     async give(clientId, accountId, actor, guard) {
       // Before the transaction: the client is looked up, and the subject made, where no other statement may be under way.
-      const subject = await naming.subjectOf(clientId, accountId);
+      const subject = await subjectOf(clientId, accountId);
       await db.transaction(async (tx) => {
         await guard?.(tx);
         if (await store.add(clientId, accountId, tx)) await events.emit(tx, 'account.given', { accountId, clientId, ...actedBy(actor) });
@@ -87,9 +90,8 @@ export function createManagedAccounts(context: Pick<Context, 'db' | 'clock' | 'e
         read: (limit, after) => store.list(clientId, limit, after?.[0] ?? ''),
         positionOf: ({ accountId }) => [accountId],
       });
-      const accounts = [];
-      for (const account of items) accounts.push({ ...account, subject: await naming.subjectOf(clientId, account.accountId) });
-      return { accounts, ...(cursor !== undefined && { cursor }) };
+      const subjects = await naming.subjectsOf(clientId, items.map(({ accountId }) => accountId));
+      return { accounts: items.map((account, index) => ({ ...account, subject: subjects[index]! })), ...(cursor !== undefined && { cursor }) };
     },
 
     isManaged: (accountId, tx) => store.any(accountId, tx),
