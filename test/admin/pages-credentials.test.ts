@@ -78,6 +78,18 @@ onEachDatabase('the admin pages of secrets and keys', (database) => {
   });
 
   describe('keys', () => {
+    it('are missed where a client has none to authenticate with, and so are secrets', async () => {
+      const { id } = await secretClient();
+      const overview = async () => (await at(`/admin/clients/${id}`)).text;
+      assert.doesNotMatch(await overview(), /cannot authenticate/);
+      await registry().removeSecret(id, (await registry().get(id)).secrets[0]!.id, COMMAND_LINE);
+      assert.match(await overview(), /no secret, so it cannot authenticate/);
+      await registry().update(id, { token_endpoint_auth_method: 'private_key_jwt' }, COMMAND_LINE);
+      assert.match(await overview(), /no key, so it cannot authenticate/);
+      await registry().generateKey(id, 'ES256', COMMAND_LINE);
+      assert.doesNotMatch(await overview(), /cannot authenticate/);
+    });
+
     it('are made, handed out once, uploaded and removed', async () => {
       const id = await keyClient();
       const made = await browser.submit(await at(page(id)), 'Make a key pair', { algorithm: 'EdDSA' });

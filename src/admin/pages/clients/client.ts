@@ -6,7 +6,7 @@ import type { RouteContext } from '../../../lib/http/route.ts';
 import { SECTIONS, type Desk } from '../desk.ts';
 import { wordsOf, type Grants } from '../grants.ts';
 import { clientPath, nameOr } from '../references.ts';
-import { kindOf, signsPeopleIn, stringOf, stringsOf } from './kinds.ts';
+import { kindOf, SECRET_METHODS, signsPeopleIn, stringOf, stringsOf } from './kinds.ts';
 import { clientOf } from './listing.ts';
 import { scopeOf, snippetsOf } from './snippets.ts';
 
@@ -34,6 +34,7 @@ export function clientPages(desk: Desk): void {
       grants: await grantedOf(ctx, (metadata['tandem_resources'] ?? {}) as Grants),
       secrets: secrets.length,
       keys: keys.length,
+      lacks: lacking(client),
       managed: await managedBy(clientId),
       test: testSignIn(client),
       path: (below: string) => clientPath(clientId, below),
@@ -75,6 +76,14 @@ export function clientPages(desk: Desk): void {
       if (error instanceof AppError && error.code === 'not_found') return undefined;
       throw error;
     }
+  }
+
+  /** What a client would authenticate with, and has none of. */
+  function lacking({ metadata, secrets, keys }: RegisteredClient): 'secret' | 'key' | undefined {
+    const method = stringOf(metadata['token_endpoint_auth_method']) || 'client_secret_basic';
+    if (SECRET_METHODS.includes(method)) return secrets.length === 0 ? 'secret' : undefined;
+    const elsewhere = metadata['jwks'] !== undefined || (metadata['jwks_uri'] !== undefined && !stringOf(metadata['jwks_uri']).startsWith(`${issuer}/clients/`));
+    return method === 'private_key_jwt' && keys.length === 0 && !elsewhere ? 'key' : undefined;
   }
 
   function factsOf(ctx: KoaContext, { metadata }: RegisteredClient) {

@@ -9,14 +9,13 @@ import { problemOf, wrongField, type Problem } from '../problems.ts';
 import { clientPath, nameOr } from '../references.ts';
 import { clientHead } from './client.ts';
 import { onceOf } from './creation.ts';
-import { stringOf } from './kinds.ts';
+import { SECRET_METHODS, stringOf } from './kinds.ts';
 import { clientOf } from './listing.ts';
 import { snippetsOf } from './snippets.ts';
 
 /** Seconds for which the secrets before a new one go on, by choice; `keep` leaves them. */
 const OVERLAPS = { hour: 3600, day: 86_400, week: 604_800, keep: undefined } as const;
 type Overlap = keyof typeof OVERLAPS;
-const SECRET_METHODS = ['client_secret_basic', 'client_secret_post'];
 type Jwk = Parameters<Desk['admin']['clients']['addKey']>[1];
 
 /** The page of a client's secrets and keys, and what is shown once. */

@@ -7,6 +7,9 @@ import { wrongField } from '../problems.ts';
 export const KINDS = ['web', 'app', 'service', 'key'] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** The methods of authentication that take a client's secret. */
+export const SECRET_METHODS: readonly string[] = ['client_secret_basic', 'client_secret_post'];
+
 const NAME: FieldSpec = { name: 'client_name', kind: 'text', required: true, hint: true };
 const MACHINE_NAME: FieldSpec = { ...NAME, hint: false };
 const REDIRECTS: FieldSpec = { name: 'redirect_uris', kind: 'area', required: true, hint: true, mono: true, rows: 3 };
