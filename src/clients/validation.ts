@@ -36,7 +36,8 @@ export function readMetadata(schema: ZodType, input: Metadata, extra: ReadonlySe
     const issue = result.error.issues[0]!;
     const [name] = issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path;
     const where = issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-    throw invalid(where + issue.message, name === undefined ? undefined : String(name), result.error);
+    const what = issue.code === 'unrecognized_keys' ? `there is no ${where ? 'member' : 'metadata'} ${issue.keys.slice(0, 3).map((key) => JSON.stringify(key.slice(0, 60))).join(', ')}` : issue.message;
+    throw invalid(where + what, name === undefined ? undefined : String(name), result.error);
   }
   return { ...(result.data as object), ...Object.fromEntries(entries.filter(([name]) => extra.has(name))) };
 }

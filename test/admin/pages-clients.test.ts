@@ -160,6 +160,10 @@ onEachDatabase('the admin pages of clients', (database) => {
       assert.equal(page.status, 400, JSON.stringify(fields));
       assert.match(page.text, /Nothing has been changed/);
     }
+    // What has no field of its own is mended where it was typed.
+    const unknown = await browser.submit(await at(path), '/settings', { other: '{"shoe_size":43}' });
+    assert.match(unknown.text, /there is no metadata "shoe_size"/);
+    assert.match(unknown.body, /<textarea id="field-other"[^>]* aria-invalid="true"/);
     assert.deepEqual((await registry().get(client.clientId)).metadata, metadata);
   });
 

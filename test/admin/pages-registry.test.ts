@@ -126,6 +126,8 @@ onEachDatabase('the admin pages of resource servers and registration tokens', (d
       assert.match(revoked.text, /The token is revoked/);
       assert.equal((await fetch(tandem.url('/reg'), { method: 'POST', headers: { authorization: `Bearer ${value}`, 'content-type': 'application/json' }, body: '{}' })).status, 401);
       assert.equal((await browser.submit(await at(`${TOKENS}/new`), '/new', { life: 'for ever', label: 'x\u202e' })).status, 400);
+      const wrong = await browser.submit(await at(`${TOKENS}/new`), '/new', { redirect_hosts: 'https://shop.example/' });
+      assert.match(wrong.body, /<textarea id="field-redirect_hosts"[^>]* aria-invalid="true"/);
     });
   });
 

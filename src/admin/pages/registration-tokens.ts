@@ -26,6 +26,9 @@ const POLICY: readonly FieldSpec[] = [
 ];
 const KNOWN = ['label', 'life', 'redirect_hosts', 'allowed_scopes', ...GRANTS.map((each) => `allowed_grants:${each}`), ...METHODS.map((each) => `allowed_methods:${each}`)];
 
+/** The fields of this page by the members of a policy. */
+const FIELD_OF: Readonly<Record<string, string>> = { grant_types: 'allowed_grants', auth_methods: 'allowed_methods', redirect_hosts: 'redirect_hosts', scopes: 'allowed_scopes' };
+
 /** What most sites that register themselves need, and no more. */
 const FIRST: FormValues = {
   life: 'day',
@@ -73,7 +76,8 @@ export function registrationTokenPages(desk: Desk): void {
       const expiresIn = LIVES[body['life'] ?? ''];
       made = await admin.registrationTokens.create({ ...(label && { label }), ...(expiresIn !== undefined && { expiresIn }), policy: policyOf(body, grants) }, actor);
     } catch (error) {
-      return showForm(ctx, body, problemOf(desk, ctx, error));
+      const problem = problemOf(desk, ctx, error);
+      return showForm(ctx, body, { ...problem, field: FIELD_OF[problem.field?.split('.')[1] ?? ''] ?? problem.field });
     }
     const { token, value } = made;
     const data = { value, until: time(ctx, token.expiresAt), call: callOf(issuer, value), next: SECTIONS.tokens };

@@ -43,7 +43,10 @@ export function clientChanges(desk: Desk): void {
       const changes = changesOf(metadata, body, hostedJwks(clientId));
       if (Object.keys(changes).length > 0) await admin.clients.update(clientId, changes, actor);
     } catch (error) {
-      return showSettings(ctx, client, body, problemOf(desk, ctx, error));
+      const problem = problemOf(desk, ctx, error);
+      // What has no field of its own was typed into that for all others.
+      const field = problem.field === undefined || SETTINGS.some(({ name }) => name === problem.field) ? problem.field : 'other';
+      return showSettings(ctx, client, body, { ...problem, field });
     }
     desk.goOn(ctx, clientPath(clientId), 'settings_saved');
   });

@@ -94,9 +94,9 @@ function codeFlow(metadata: Metadata): string[] {
 function credentials(metadata: Metadata): string[] {
   const [resource, scope] = firstGrant(metadata);
   return [
-    'const tokens = await client.clientCredentialsGrant(config, {',
-    ...(resource === undefined ? [] : [`  resource: ${scriptText(resource)},`, `  scope: ${scriptText(scope)},`]),
-    '});',
+    ...(resource === undefined
+      ? ['const tokens = await client.clientCredentialsGrant(config);']
+      : ['const tokens = await client.clientCredentialsGrant(config, {', `  resource: ${scriptText(resource)},`, `  scope: ${scriptText(scope)},`, '});']),
     'console.log(tokens.access_token);',
   ];
 }
