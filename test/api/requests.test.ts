@@ -33,6 +33,8 @@ onEachDatabase('a request to the API', (database) => {
     const json = await refused('{"email":"a@example.com","admin":true}', JSON_TYPE, 400, 'invalid_request');
     assert.match(String(json['detail']), /unknown field "admin"/);
     assert.deepEqual(json['errors'], [{ detail: 'unknown field', pointer: '#/admin' }]);
+    const taken = await refused('{"email":"nobody"}', JSON_TYPE, 400, 'invalid_request');
+    assert.deepEqual(Object.keys(taken), ['type', 'title', 'status', 'detail', 'error', 'error_description', 'field'], 'what every problem has comes first');
   });
 
   it('is refused without a field that it needs, which is named', async () => {

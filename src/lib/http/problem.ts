@@ -21,17 +21,9 @@ export function problemOf(
   { status, code, description, extra, reference }: { status: number; code: string; description: string; extra: object; reference: string | undefined },
   error: unknown,
 ): object {
-  return {
-    ...extra,
-    type: problemType(code),
-    title: titleOf(code),
-    status,
-    detail: description,
-    error: code,
-    error_description: description,
-    ...errorsOf(error),
-    ...(reference && { reference }),
-  };
+  const standard = { type: problemType(code), title: titleOf(code), status, detail: description, error: code, error_description: description };
+  // First in the text, where people look, and last in what counts: no extra member takes the place of one of these.
+  return { ...standard, ...extra, ...standard, ...errorsOf(error), ...(reference && { reference }) };
 }
 
 /** All that is wrong with a body or query, each with a pointer to where (RFC 9457 §3, RFC 6901). */
