@@ -117,12 +117,14 @@ export function createClients(context: Context, { resources, api, sectorOf }: Cl
       return toPublic(record);
     },
 
-    async check(clientId, input, actor) {
+    async check(clientId, input, actor, keys = []) {
       const metadata = readMetadata(metadataSchema, input, extra) as Metadata;
       const known = await store.find(clientId);
       assertAuthority(actor, api, ...(known ? [known.metadata] : []), metadata);
       if (!known && (own.has(clientId) || (await db.transaction((tx) => store.isTaken(clientId, tx))))) throw taken();
       await judge({ ...(known ?? { clientId, version: 1, origin: 'admin', secrets: [], keys: [], createdAt: clock(), updatedAt: clock() }), metadata });
+      if (keys.length > 0) credentials.assertHosted(metadata);
+      for (const key of keys) await credentials.readKey(key);
     },
 
     async remove(clientId, actor) {

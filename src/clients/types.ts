@@ -83,9 +83,10 @@ export interface ClientRegistry extends ScopeHolders {
   /**
    * Finds out whether a client, there or not, could have this metadata and no other; that its resource servers and scopes exist is not asked.
    *
-   * @throws AppError as {@link ClientRegistry.create}
+   * @param keys public keys that the provider would host for it
+   * @throws AppError as {@link ClientRegistry.create} and {@link ClientRegistry.addKey}
    */
-  check(clientId: string, metadata: Metadata, actor: Actor): Promise<void>;
+  check(clientId: string, metadata: Metadata, actor: Actor, keys?: ReadonlyArray<JWKS['keys'][number]>): Promise<void>;
   /**
    * Ends it: its tokens count for nothing from now on. Its id is never given again.
    *

@@ -160,6 +160,20 @@ onEachDatabase('a declarative file', (database) => {
     assert.equal((await send('', { clients: [{ client_id: 'x', nonsense: 1 }] })).status, 400);
   });
 
+  it('makes no client of whose keys one is refused, and tells so in a dry run', async () => {
+    const { privateKey, client } = await tandem.admin.clients.create({ ...BACKEND, token_endpoint_auth_method: 'private_key_jwt' }, HOST, { generateKey: 'ES256' });
+    assert.ok(privateKey);
+    await tandem.admin.clients.remove(client.clientId, HOST);
+    for (const key of [privateKey, { kty: 'EC' }, { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'AAAA' }, { kty: 'nonsense' }, { kty: 'RSA', n: 'AQAB', e: 'AQAB' }]) {
+      for (const query of ['?dry_run=true', '']) {
+        const { status, json } = await tandem.call('POST', `/api/admin/apply${query}`, { body: { clients: [{ client_id: 'keyed', ...BACKEND, managed_keys: [key] }] } });
+        assert.deepEqual([status, json.error], [400, 'invalid_request'], `${query} ${JSON.stringify(key)}`);
+        assert.ok(!JSON.stringify(json).includes(String((privateKey as { d?: string }).d)));
+      }
+    }
+    assert.equal(await tandem.admin.clients.exists('keyed'), false);
+  });
+
   it('may be as long as a registry of a thousand clients is', async () => {
     const clients = Array.from({ length: 1000 }, (_, index) => ({ client_id: `client-${index}`, ...BACKEND, client_name: `Client ${index} ${'x'.repeat(100)}` }));
     const answer = await tandem.call('POST', '/api/admin/apply?dry_run=true', { body: { clients } });

@@ -19,7 +19,7 @@ export function createApply({ clients, resources }: { clients: ClientRegistry; r
     // Clients are granted scopes that there are, and hold them until they are gone.
     const planned = [
       ...(await planResources(wantedServers, resources, actor)),
-      ...(await planClients(wantedClients, clients, async (key) => calculateJwkThumbprint(key as never), actor)),
+      ...(await planClients(wantedClients, clients, thumbprintOf, actor)),
       ...(prune ? await planClientPruning(wantedClients, clients, actor) : []),
       ...(prune ? await planResourcePruning(wantedServers, resources, actor) : []),
     ];
@@ -27,6 +27,14 @@ export function createApply({ clients, resources }: { clients: ClientRegistry; r
     for (const each of planned) steps.push(await take(each, dryRun, steps));
     return { dryRun, steps };
   };
+}
+
+async function thumbprintOf(key: object): Promise<string> {
+  try {
+    return await calculateJwkThumbprint(key as never);
+  } catch (cause) {
+    throw new AppError('invalid_request', 'managed_keys: there is one that is no JSON Web Key', { extra: { field: 'managed_keys' }, cause });
+  }
 }
 
 /**

@@ -20,12 +20,14 @@ async function planClient({ client_id: id, managed_keys: given, ...metadata }: W
   const known = await find(clients, id);
   const keys = new Map<string, JWK>();
   for (const key of (given ?? []) as JWK[]) keys.set(typeof key.kid === 'string' ? key.kid : await thumbprint(key), key);
-  const check = () => clients.check(id, metadata, actor);
+  const check = () => clients.check(id, metadata, actor, [...keys.values()] as never);
   if (!known) {
     return {
       step: { action: 'create', kind: 'client', id },
       check,
       async carryOut() {
+        // Before there is a client whose secret nobody was told.
+        if (keys.size > 0) await check();
         const { secret } = await clients.create({ ...metadata, client_id: id }, actor);
         for (const key of keys.values()) await clients.addKey(id, key as never, actor);
         return secret && { secret: secret.value };

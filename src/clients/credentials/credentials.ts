@@ -30,6 +30,8 @@ export function createCredentials({ clock, events }: Pick<Context, 'clock' | 'ev
     if (field) throw new AppError('conflict', `the provider hosts keys of this client, or its \`${field}\` has them: not both`, { extra: { field } });
   }
 
+  const readKey = (jwk: unknown): Promise<HostedKey> => readPublicKey(jwk as JWK, { at: clock(), supported: SUPPORTED });
+
   async function add(clientId: string, make: (at: number) => Promise<HostedKey>, actor: Actor): Promise<HostedKey> {
     let added: HostedKey | undefined;
     await change(clientId, async (record) => {
@@ -78,7 +80,7 @@ export function createCredentials({ clock, events }: Pick<Context, 'clock' | 'ev
     },
 
     async addKey(clientId, jwk, actor) {
-      return publicKey(await add(clientId, (at) => readPublicKey(jwk as JWK, { at, supported: SUPPORTED }), actor));
+      return publicKey(await add(clientId, () => readKey(jwk), actor));
     },
 
     async generateKey(clientId, algorithm = 'ES256', actor) {
@@ -96,5 +98,5 @@ export function createCredentials({ clock, events }: Pick<Context, 'clock' | 'ev
     },
   };
 
-  return { assertHosted, operations };
+  return { assertHosted, readKey, operations };
 }
