@@ -7,6 +7,7 @@ import { page } from '../lib/paging.ts';
 import type { ResourceRegistry } from '../resources/types.ts';
 import './events.ts';
 import { readPolicy } from './policy.ts';
+import { LIFE, LONGEST_LABEL } from './schema.ts';
 import type { TokenRecord, TokenStore } from './store.ts';
 import type { InitialAccessToken, InitialAccessTokens } from './types.ts';
 
@@ -17,9 +18,8 @@ export interface TokensOptions {
   readonly assertAuthority: (actor: Actor, metadata: Readonly<Record<string, unknown>>) => void;
 }
 
-/** Lives of a token, in seconds. */
-const [SHORTEST, DAY, LONGEST] = [60, 86_400, 30 * 86_400];
-const MAX_LABEL = 100;
+/** How long a token lives that nobody said more of, in seconds. */
+const DAY = 86_400;
 
 export const hashOf = (value: string): string => base64url(sha256(value));
 
@@ -40,8 +40,8 @@ export function createTokens({ db, clock, events }: Pick<Context, 'db' | 'clock'
     },
 
     async create({ label: given, expiresIn = DAY, policy: asked = {} }, actor) {
-      if (!Number.isInteger(expiresIn) || expiresIn < SHORTEST || expiresIn > LONGEST) {
-        throw new AppError('invalid_request', `a token lives ${SHORTEST} to ${LONGEST} whole seconds`, { extra: { field: 'expires_in' } });
+      if (!Number.isInteger(expiresIn) || expiresIn < LIFE.shortest || expiresIn > LIFE.longest) {
+        throw new AppError('invalid_request', `a token lives ${LIFE.shortest} to ${LIFE.longest} whole seconds`, { extra: { field: 'expires_in' } });
       }
       const [label, policy] = [labelOf(given), readPolicy(asked)];
       assertAuthority(actor, policy.metadata ?? {});
@@ -79,8 +79,8 @@ export function stateOf({ usedAt, revokedAt, expiresAt }: TokenRecord, at: numbe
 
 function labelOf(given: string | undefined): string {
   try {
-    return chosenName(given, MAX_LABEL) ?? '';
+    return chosenName(given, LONGEST_LABEL) ?? '';
   } catch (cause) {
-    throw new AppError('invalid_request', `a label has at most ${MAX_LABEL} ordinary characters`, { extra: { field: 'label' }, cause });
+    throw new AppError('invalid_request', `a label has at most ${LONGEST_LABEL} ordinary characters`, { extra: { field: 'label' }, cause });
   }
 }

@@ -100,6 +100,8 @@ onEachDatabase('accounts that clients make', (database) => {
 
   it('let a key be used for something else after a day', async () => {
     assert.equal((await create({ email: 'monday@example.com' }, 'daily')).status, 201);
+    const [{ expires_at: until }] = (await t.knex('tandem_account_requests').orderBy('expires_at', 'desc').limit(1)) as [{ expires_at: number }];
+    assert.equal(Math.round((Number(until) - t.clock()) / 60_000), 24 * 60);
     // The library's tokens do not know the test's clock: here the keys grow old, not the world.
     await t.knex('tandem_account_requests').update({ expires_at: t.clock() - 1 });
     assert.equal((await create({ email: 'tuesday@example.com' }, 'daily')).status, 201);

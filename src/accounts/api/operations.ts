@@ -24,8 +24,8 @@ export function accountOperations(api: Api, accounts: Pick<AccountCreation, 'cre
         'Idempotency-Key': z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 visible ASCII characters').optional(),
       }),
       body: z.strictObject({
-        email: z.string().min(3).max(320),
-        name: z.string().max(400).optional(),
+        email: z.string().min(3).max(254),
+        name: z.string().max(100).optional(),
         locale: z.string().max(35).optional().meta({ description: 'The language in which the person is written to (BCP 47)' }),
       }),
       answer: z.object({

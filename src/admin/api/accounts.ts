@@ -80,13 +80,14 @@ export function accountOperations(api: Api, { accounts }: AdminService): void {
     method: 'POST', path, operationId: 'createAccountAsAdministrator', tag, summary: 'Make an account', callers, scope: 'admin:accounts:create',
     description: 'Without a password one is made up, and answered. Administrators are made by administrators alone, not by a client for itself, and take the scope admin:roles:grant, too.',
     body: z.strictObject({
-      email: z.string().max(300),
-      name: z.string().max(300).optional(),
+      email: z.string().max(254),
+      name: z.string().max(100).optional(),
       password: z.string().max(1000).optional(),
       locale: z.string().max(35).optional().describe('The language in which the person is written to (BCP 47)'),
       admin: z.boolean().optional(),
     }),
     answer: shape.extend({ password: z.string().optional().describe('The one that was made up, told this once') }), status: 201, errors: ['email_taken', 'weak_password', 'access_denied', 'insufficient_scope'],
+    example: { body: { email: 'ada@example.com', name: 'Ada', locale: 'en' } },
   }, async (_ctx, { body, caller }) => {
     const { account, password } = await accounts.create(body, caller.actor);
     return { ...accountOf(account), ...(password !== undefined && { password }) };

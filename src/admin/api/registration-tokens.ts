@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { operation, type Api } from '../../lib/http/operation.ts';
+import { LIFE, LONGEST_LABEL, POLICY } from '../../registration/schema.ts';
 import type { InitialAccessToken, RegistrationPolicy } from '../../registration/types.ts';
 import type { AdminService } from '../types.ts';
 import { instant, instantShape, nextCursor, pageQuery } from './shapes.ts';
@@ -8,14 +9,23 @@ const path = '/api/admin/registration-tokens';
 const callers = 'administrators';
 const tag = 'Registration tokens';
 
-const words = z.array(z.string().min(1).max(255)).max(100);
+const words = z.array(z.string());
 
-const policyShape = z.strictObject({
+/** As it is sent. */
+const policyBody = z.strictObject({
+  grant_types: POLICY.grantTypes,
+  auth_methods: POLICY.authMethods,
+  redirect_hosts: POLICY.redirectHosts,
+  scopes: POLICY.scopes,
+  metadata: POLICY.metadata,
+});
+
+const policyShape = z.object({
   grant_types: words.optional(),
-  auth_methods: words.optional().describe('Methods of client authentication'),
-  redirect_hosts: words.optional().describe('Hosts of redirect URIs: `shop.example`, or `*.shop.example`'),
-  scopes: words.optional().describe('Scopes of the provider: `openid`, `offline_access`, …'),
-  metadata: z.record(z.string().max(100), z.unknown()).optional().describe('What the client is given: `tandem_resources`, `tandem_sector`, `tandem_level`, `tandem_confirm`, `tandem_attributes`'),
+  auth_methods: words.optional(),
+  redirect_hosts: words.optional(),
+  scopes: words.optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
 const shape = z.object({
@@ -28,7 +38,7 @@ const shape = z.object({
   client_id: z.string().nullable().describe('The client that it registered'),
 });
 
-const policyOf = ({ grant_types: grantTypes, auth_methods: authMethods, redirect_hosts: redirectHosts, scopes, metadata }: z.output<typeof policyShape>): RegistrationPolicy => ({
+const policyOf = ({ grant_types: grantTypes, auth_methods: authMethods, redirect_hosts: redirectHosts, scopes, metadata }: z.output<typeof policyBody>): RegistrationPolicy => ({
   ...(grantTypes && { grantTypes }),
   ...(authMethods && { authMethods }),
   ...(redirectHosts && { redirectHosts }),
@@ -68,9 +78,9 @@ export function registrationTokenOperations(api: Api, { registrationTokens }: Ad
   operation(api, {
     method: 'POST', path, operationId: 'createRegistrationToken', tag, summary: 'Make a token by which one client registers itself', callers, scope: 'admin:registration-tokens:create',
     body: z.strictObject({
-      label: z.string().max(200).optional().describe('What administrators see'),
-      expires_in: z.int().min(60).max(30 * 86_400).optional().describe('Seconds; a day unless told otherwise'),
-      policy: policyShape.optional().describe('What the client may ask for, and what it is given; a member that is absent forbids nothing, but gives nothing either'),
+      label: z.string().max(LONGEST_LABEL).optional().describe('What administrators see'),
+      expires_in: z.int().min(LIFE.shortest).max(LIFE.longest).optional().describe('Seconds; a day unless told otherwise'),
+      policy: policyBody.optional().describe('What the client may ask for, and what it is given; a member that is absent forbids nothing, but gives nothing either'),
     }),
     answer: shape.extend({ initial_access_token: z.string().describe('Told this once (RFC 7591 §1.2)') }), status: 201, errors: ['insufficient_scope'],
   }, async (_ctx, { body: { label, expires_in: expiresIn, policy }, caller }) => {
