@@ -1,172 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import fc from 'fast-check';
 import { compactVerify, decodeProtectedHeader, flattenedVerify, importJWK, type FlattenedJWS, type JWK } from 'jose';
-import {
-  createPhone,
-  formatLink,
-  memoryKeyStore,
-  parseCode,
-  parseLink,
-  PhoneError,
-  readRequest,
-  type EnrolmentLink,
-  type OpaqueKey,
-  type Phone,
-  type PhoneAccount,
-  type PhoneErrorCode,
-} from '../../src/phone/index.ts';
-import { base64url, fromBase64url } from '../../src/phone/sdk/platform.ts';
+import { createPhone, memoryKeyStore, parseCode, parseLink, readRequest, type EnrolmentLink, type OpaqueKey, type PhoneError } from '../../src/phone/index.ts';
 import { createSoftwareAuthenticator } from '../support/software-authenticator.ts';
-
-const TX = 'EBESExQVFhcYGRobHB0eHw';
-const MAC = '8a7PgZNuxPmq8e-GAE2Pqw';
-const TICKET = 'gIGCg4SFhoeIiYqLjI2Oj5CRkpOUlZaXmJmam5ydnp8';
-
-const code = (expected: PhoneErrorCode) => (error: unknown) => error instanceof PhoneError && error.code === expected;
-
-describe('the phone SDK: links', () => {
-  it('reads a rotating frame, a static one and an enrolment, mounted or not', () => {
-    for (const issuer of ['https://id.example.com', 'https://example.com/oidc', 'http://localhost:3000', 'http://127.0.0.1:1/a', 'http://[::1]:80']) {
-      assert.deepEqual(parseLink(` ${issuer}/q/1.${TX}.7.${MAC}\n`), { kind: 'sign-in', issuer, tx: TX, n: 7, mac: MAC });
-      assert.deepEqual(parseLink(`${issuer}/q/1.${TX}.s.${MAC}`), { kind: 'sign-in', issuer, tx: TX, n: 's', mac: MAC });
-      assert.deepEqual(parseLink(`${issuer}/e/1.${TICKET}`), { kind: 'enrolment', issuer, ticket: TICKET });
-    }
-  });
-
-  for (const text of [
-    '',
-    'hello',
-    `https://id.example.com/q/2.${TX}.7.${MAC}`,
-    `https://id.example.com/q/1.${TX}.07.${MAC}`,
-    `https://id.example.com/q/1.${TX}.-1.${MAC}`,
-    `https://id.example.com/q/1.${TX}.7.${MAC}?x=1`,
-    `https://id.example.com/q/1.${TX}.7.${MAC}x`,
-    `https://id.example.com/e/1.${TICKET}A`,
-    `http://id.example.com/q/1.${TX}.7.${MAC}`,
-    `http://localhost.example.com/q/1.${TX}.7.${MAC}`,
-    `http://127.0.0.1.example.com/e/1.${TICKET}`,
-    `javascript://id.example.com/q/1.${TX}.7.${MAC}`,
-    `https://a.example https://id.example.com/q/1.${TX}.7.${MAC}`,
-  ]) {
-    it(`refuses ${JSON.stringify(text.replace(TX, '…').replace(MAC, '…').replace(TICKET, '…'))}`, () => {
-      assert.throws(() => parseLink(text), code('invalid_link'));
-    });
-  }
-
-  it('writes what it reads', () => {
-    const text = `https://id.example.com/q/1.${TX}.12.${MAC}`;
-    assert.equal(formatLink(parseLink(text)), text);
-  });
-
-  it('reads a typed code however it is typed', () => {
-    for (const typed of ['BCDFGHJK', 'bcdf-ghjk', ' bcdf ghjk ', 'BCDF–GHJK', 'b.c.d.f.g.h.j.k']) {
-      assert.deepEqual(parseCode(typed), { kind: 'code', userCode: 'BCDFGHJK' });
-    }
-    for (const typed of ['', 'BCDFGHJ', 'BCDFGHJKL', 'ABCDFGHJ', 'BCDF1HJK']) assert.throws(() => parseCode(typed), code('invalid_link'));
-  });
-});
-
-describe('the phone SDK: base64url', () => {
-  it('agrees with Node for any bytes, both ways', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        const text = Buffer.from(bytes).toString('base64url');
-        assert.equal(base64url(bytes), text);
-        assert.deepEqual(Buffer.from(fromBase64url(text)), Buffer.from(bytes));
-      }),
-    );
-  });
-
-  it('refuses what is not canonical', () => {
-    for (const text of ['A', 'AB', 'AAB', 'AA==', 'A+/_', 'AAAAA', 'ä']) assert.throws(() => fromBase64url(text), SyntaxError, text);
-  });
-});
-
-interface Received {
-  readonly path: string;
-  readonly body: string;
-  readonly contentType: string | undefined;
-  readonly cookie: string | undefined;
-}
-type Answer = { status?: number; headers?: Record<string, string>; json: unknown };
+import { code, scriptedServer, TICKET, TX, type Answer } from './scripted-server.ts';
 
 describe('the phone SDK: calls', () => {
-  let server: Server;
-  let issuer: string;
-  let received: Received[];
-  /** What the server's clock is ahead of ours, in milliseconds. */
-  let ahead: number;
-  let answers: Record<string, (call: Received) => Answer>;
-  let nonces: number;
-
-  beforeEach(async () => {
-    received = [];
-    ahead = 0;
-    nonces = 0;
-    answers = {
-      '/phone/nonce': () => ({ json: { nonce: `nonce-${++nonces}`, server_time: Math.floor((Date.now() + ahead) / 1000) } }),
-      '/phone/enrolment/offer': () => ({
-        json: {
-          issuer,
-          account: { label: 'ada@example.com' },
-          expires_in: 290,
-          webauthn: { rp: { id: 'localhost', name: 'Tandem' }, user: { id: 'AAAA', name: 'ada', displayName: 'Ada' }, challenge: 'AAAA' },
-        },
-      }),
-      '/phone/enrolment': (call) => ({
-        json: { device_id: 'device-1', confirm_code: '123456', expires_in: 200, user_verifying: call.body.startsWith('{') },
-      }),
-      '/phone/transactions/claim': () => ({ json: { tx: TX, challenge: 'the-challenge', request: request(), expires_in: 100 } }),
-      '/phone/transactions/decision': () => ({ json: { state: 'approved', confirm_code: '654321', expires_in: 100 } }),
-    };
-    server = createServer((req, res) => {
-      let body = '';
-      req.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      req.on('end', () => {
-        const call = { path: req.url ?? '', body, contentType: req.headers['content-type'], cookie: req.headers.cookie };
-        received.push(call);
-        const { status = 200, headers = {}, json } = answers[call.path]?.(call) ?? { status: 404, json: { error: 'not_found' } };
-        res.writeHead(status, { 'content-type': 'application/json', ...headers });
-        res.end(typeof json === 'string' ? json : JSON.stringify(json));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
-  });
-  afterEach(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-
-  function request(changes: Record<string, unknown> = {}) {
-    const json = {
-      v: 1,
-      purpose: 'login',
-      issuer,
-      account: { label: 'ada@example.com' },
-      level: '1',
-      client: { id: 'rp', name: 'Reading Room — Zürich' },
-      scopes: [],
-      browser: { family: 'Firefox', os: 'Linux', known: true },
-      confirm: true,
-      tx: TX,
-      iat: 1,
-      ...changes,
-    };
-    return Buffer.from(JSON.stringify(json)).toString('base64url');
-  }
-
-  async function enrolled(phone: Phone): Promise<PhoneAccount> {
-    const link = parseLink(`${issuer}/e/1.${TICKET}`) as EnrolmentLink;
-    const { account } = await phone.enrol(await phone.offer(link), { name: 'Ada’s phone', platform: 'Android' });
-    return account;
-  }
-  const frame = () => parseLink(`${issuer}/q/1.${TX}.7.${MAC}`) as Extract<ReturnType<typeof parseLink>, { kind: 'sign-in' }>;
-  const last = (path: string) => received.findLast((call) => call.path === path) as Received;
-  const payload = (path: string) => JSON.parse(Buffer.from(last(path).body.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  const { script, request, enrolled, frame, last, payload } = scriptedServer();
 
   it('enrols with a non-extractable key, and a signature that an independent library verifies', async () => {
     const store = memoryKeyStore();
@@ -181,32 +21,32 @@ describe('the phone SDK: calls', () => {
     assert.deepEqual(header, { alg: 'ES256', typ: 'enrol+jwt', kid: account.key.kid, jwk: account.key.publicJwk });
     await compactVerify(body, await importJWK(header.jwk as JWK, 'ES256'));
     const claims = payload('/phone/enrolment');
-    assert.deepEqual([claims['iss'], claims['aud'], claims['ticket'], claims['name']], [account.key.kid, issuer, TICKET, 'Ada’s phone']);
+    assert.deepEqual([claims['iss'], claims['aud'], claims['ticket'], claims['name']], [account.key.kid, script.issuer, TICKET, 'Ada’s phone']);
     assert.equal(Number(claims['exp']) - Number(claims['iat']), 60);
     assert.equal(Buffer.from(String(claims['jti']), 'base64url').length, 16);
   });
 
   it('keeps the user-verifying credential only where the server accepted it', async () => {
-    const verifier = createSoftwareAuthenticator(issuer);
+    const verifier = createSoftwareAuthenticator(script.issuer);
     const account = await enrolled(createPhone({ verifier }));
     assert.equal(account.credential?.rpId, 'localhost');
     assert.equal(last('/phone/enrolment').contentType, 'application/jose+json');
 
-    answers['/phone/enrolment'] = () => ({ json: { device_id: 'device-2', confirm_code: '1', expires_in: 1, user_verifying: false } });
+    script.answers['/phone/enrolment'] = () => ({ json: { device_id: 'device-2', confirm_code: '1', expires_in: 1, user_verifying: false } });
     assert.equal((await enrolled(createPhone({ verifier }))).credential, undefined);
   });
 
   it('corrects its clock by the server’s', async () => {
-    ahead = 3_600_000;
+    script.ahead = 3_600_000;
     await enrolled(createPhone());
-    const difference = Number(payload('/phone/enrolment')['iat']) - (Date.now() + ahead) / 1000;
+    const difference = Number(payload('/phone/enrolment')['iat']) - (Date.now() + script.ahead) / 1000;
     assert(Math.abs(difference) < 5, `iat is ${difference} s off`);
   });
 
   it('signs the hash of the very bytes that it was shown, with the challenge as nonce', async () => {
     // A space that JSON.stringify would not write: re-serialised, the hash would be another.
     const bytes = Buffer.from(Buffer.from(request(), 'base64url').toString().replace('"v":1', '"v" : 1'));
-    answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'the-challenge', request: bytes.toString('base64url'), expires_in: 9 } });
+    script.answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'the-challenge', request: bytes.toString('base64url'), expires_in: 9 } });
     const phone = createPhone();
     const claimed = await phone.claim(await enrolled(phone), frame());
     const decided = await phone.decide(claimed, 'approve');
@@ -228,8 +68,8 @@ describe('the phone SDK: calls', () => {
   });
 
   it('verifies the user for level 2, over the digest of what it signs', async () => {
-    answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request({ level: '2' }), expires_in: 9 } });
-    const phone = createPhone({ verifier: createSoftwareAuthenticator(issuer) });
+    script.answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request({ level: '2' }), expires_in: 9 } });
+    const phone = createPhone({ verifier: createSoftwareAuthenticator(script.issuer) });
     const account = await enrolled(phone);
     await phone.decide(await phone.claim(account, frame()), 'approve');
 
@@ -242,8 +82,8 @@ describe('the phone SDK: calls', () => {
   });
 
   it('denies at level 2 with the presence key alone', async () => {
-    answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request({ level: '2' }), expires_in: 9 } });
-    answers['/phone/transactions/decision'] = () => ({ json: { state: 'denied' } });
+    script.answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request({ level: '2' }), expires_in: 9 } });
+    script.answers['/phone/transactions/decision'] = () => ({ json: { state: 'denied' } });
     const phone = createPhone();
     const claimed = await phone.claim(await enrolled(phone), frame());
     await assert.rejects(phone.decide(claimed, 'approve'), code('uv_required'));
@@ -255,16 +95,16 @@ describe('the phone SDK: calls', () => {
     const phone = createPhone();
     const account = await enrolled(phone);
     let refusals = 0;
-    answers['/phone/transactions/claim'] = () =>
+    script.answers['/phone/transactions/claim'] = () =>
       refusals++ === 0
         ? { status: 401, json: { error: 'invalid_nonce', error_description: 'old' } }
         : { json: { tx: TX, challenge: 'c', request: request(), expires_in: 9 } };
     await phone.claim(account, frame());
     assert.equal(payload('/phone/transactions/claim')['nonce'], 'nonce-2');
 
-    answers['/phone/transactions/claim'] = () => ({ status: 401, json: { error: 'invalid_nonce' } });
+    script.answers['/phone/transactions/claim'] = () => ({ status: 401, json: { error: 'invalid_nonce' } });
     await assert.rejects(phone.claim(account, frame()), code('invalid_nonce'));
-    assert.equal(nonces, 3);
+    assert.equal(script.nonces, 3);
   });
 
   it('reads the server’s clock once more when its own has been put forward or back', async () => {
@@ -273,8 +113,8 @@ describe('the phone SDK: calls', () => {
     const account = await enrolled(phone);
     const onTime = (path: string, json: object) => (): Answer =>
       Math.abs(Number(payload(path)['iat']) - Date.now() / 1000) < 10 ? { json } : { status: 401, json: { error: 'clock_skew' } };
-    answers['/phone/transactions/claim'] = onTime('/phone/transactions/claim', { tx: TX, challenge: 'c', request: request(), expires_in: 9 });
-    answers['/phone/transactions/decision'] = onTime('/phone/transactions/decision', { state: 'confirmed' });
+    script.answers['/phone/transactions/claim'] = onTime('/phone/transactions/claim', { tx: TX, challenge: 'c', request: request(), expires_in: 9 });
+    script.answers['/phone/transactions/decision'] = onTime('/phone/transactions/decision', { state: 'confirmed' });
     for (const hours of [1, -2]) {
       jump = hours * 3_600_000;
       const claimed = await phone.claim(account, frame());
@@ -282,16 +122,16 @@ describe('the phone SDK: calls', () => {
       assert.equal((await phone.decide(claimed, 'approve')).state, 'confirmed');
     }
 
-    answers['/phone/transactions/claim'] = () => ({ status: 401, json: { error: 'clock_skew' } });
-    const before = received.length;
+    script.answers['/phone/transactions/claim'] = () => ({ status: 401, json: { error: 'clock_skew' } });
+    const before = script.received.length;
     await assert.rejects(phone.claim(account, frame()), code('clock_skew'));
-    assert.deepEqual(received.slice(before).map(({ path }) => path), ['/phone/transactions/claim', '/phone/nonce', '/phone/transactions/claim']);
+    assert.deepEqual(script.received.slice(before).map(({ path }) => path), ['/phone/transactions/claim', '/phone/nonce', '/phone/transactions/claim']);
   });
 
   it('tries a stale link that was opened once more with the ticket', async () => {
     const phone = createPhone();
     const account = await enrolled(phone);
-    answers['/phone/transactions/claim'] = () =>
+    script.answers['/phone/transactions/claim'] = () =>
       'mac' in payload('/phone/transactions/claim')
         ? { status: 410, json: { error: 'frame_stale' } }
         : { json: { tx: TX, challenge: 'c', request: request(), expires_in: 9 } };
@@ -312,9 +152,9 @@ describe('the phone SDK: calls', () => {
   it('shows no key to another issuer', async () => {
     const phone = createPhone();
     const account = await enrolled(phone);
-    const calls = received.length;
+    const calls = script.received.length;
     await assert.rejects(phone.claim(account, { ...frame(), issuer: 'https://evil.example' }), code('unknown_issuer'));
-    assert.equal(received.length, calls);
+    assert.equal(script.received.length, calls);
   });
 
   for (const [what, changes] of Object.entries({
@@ -327,19 +167,19 @@ describe('the phone SDK: calls', () => {
     it(`refuses to show a request of ${what}`, async () => {
       const phone = createPhone();
       const account = await enrolled(phone);
-      answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request(changes), expires_in: 9 } });
+      script.answers['/phone/transactions/claim'] = () => ({ json: { tx: TX, challenge: 'c', request: request(changes), expires_in: 9 } });
       await assert.rejects(phone.claim(account, frame()), code('invalid_answer'));
     });
   }
 
   it('refuses a request that is not JSON in base64url', () => {
     for (const encoded of ['', '!!!', Buffer.from('nope').toString('base64url'), Buffer.from('null').toString('base64url'), Buffer.from([0xff, 0xfe]).toString('base64url')]) {
-      assert.throws(() => readRequest(encoded, { issuer }), code('invalid_answer'), encoded);
+      assert.throws(() => readRequest(encoded, { issuer: script.issuer }), code('invalid_answer'), encoded);
     }
   });
 
   it('tells the wire’s code, its description and when to try again', async () => {
-    answers['/phone/enrolment/offer'] = () => ({
+    script.answers['/phone/enrolment/offer'] = () => ({
       status: 429,
       headers: { 'retry-after': '17' },
       json: { error: 'rate_limited', error_description: 'too many', hint: 'x' },
@@ -351,9 +191,9 @@ describe('the phone SDK: calls', () => {
   });
 
   it('tells a server that is down from one that is not ours', async () => {
-    answers['/phone/enrolment/offer'] = () => ({ status: 502, json: '<html>' });
+    script.answers['/phone/enrolment/offer'] = () => ({ status: 502, json: '<html>' });
     await assert.rejects(enrolled(createPhone()), code('temporarily_unavailable'));
-    answers['/phone/enrolment/offer'] = () => ({ status: 200, json: '<html>' });
+    script.answers['/phone/enrolment/offer'] = () => ({ status: 200, json: '<html>' });
     await assert.rejects(enrolled(createPhone()), code('invalid_answer'));
     const elsewhere = parseLink(`http://localhost:1/e/1.${TICKET}`) as EnrolmentLink;
     await assert.rejects(createPhone().offer(elsewhere), code('unreachable'));
@@ -363,11 +203,11 @@ describe('the phone SDK: calls', () => {
     const store = memoryKeyStore();
     const phone = createPhone({ store });
     const account = await enrolled(phone);
-    answers['/phone/device'] = () => ({ json: { device_id: 'device-1', state: 'active', account: { label: 'new@example.com' }, name: 'Renamed', user_verifying: false } });
+    script.answers['/phone/device'] = () => ({ json: { device_id: 'device-1', state: 'active', account: { label: 'new@example.com' }, name: 'Renamed', user_verifying: false } });
     await phone.status(account);
     assert.deepEqual((await store.list()).map(({ state, label, name }) => [state, label, name]), [['active', 'new@example.com', 'Renamed']]);
 
-    answers['/phone/device'] = () => ({ status: 403, json: { error: 'device_revoked' } });
+    script.answers['/phone/device'] = () => ({ status: 403, json: { error: 'device_revoked' } });
     assert.equal((await phone.status(account)).state, 'revoked');
     assert.deepEqual(await store.list(), []);
   });
@@ -376,10 +216,10 @@ describe('the phone SDK: calls', () => {
     const store = memoryKeyStore();
     const phone = createPhone({ store });
     const account = await enrolled(phone);
-    answers['/phone/device/retire'] = () => ({ status: 503, json: { error: 'temporarily_unavailable' } });
+    script.answers['/phone/device/retire'] = () => ({ status: 503, json: { error: 'temporarily_unavailable' } });
     await assert.rejects(phone.retire(account), code('temporarily_unavailable'));
     assert.equal((await store.list()).length, 1);
-    answers['/phone/device/retire'] = () => ({ status: 403, json: { error: 'device_revoked' } });
+    script.answers['/phone/device/retire'] = () => ({ status: 403, json: { error: 'device_revoked' } });
     await phone.retire(account);
     assert.deepEqual(await store.list(), []);
   });
