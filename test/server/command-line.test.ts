@@ -55,7 +55,7 @@ describe('the command line', function () {
     ['an unknown verb', ['clients', 'frob'], {}, /^there is no command "clients frob"; tandem help clients/],
     ['an operand that is missing', ['clients', 'show'], {}, /^<client> is missing: tandem clients show <client>\n$/],
     ['an operand too many', ['keys', 'list', 'all'], {}, /^"all" is one too many: tandem keys list\n$/],
-    ['an unknown option', ['keys', 'rotate', '--soon'], {}, /--soon/],
+    ['an unknown option', ['keys', 'rotate', '--soon'], {}, /^there is no option --soon here; tandem keys rotate --help lists those that there are\n$/],
     ['a rollback that nobody confirmed', ['rollback'], { DATABASE_URL: 'sqlite::memory:' }, /--yes/],
     ['a database that does not answer', ['migrate'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', ENCRYPTION_KEY: newEncryptionKey(), LOG_LEVEL: 'fatal' }, /^DATABASE_URL: .*ECONNREFUSED/],
   ];

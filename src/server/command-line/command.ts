@@ -61,7 +61,7 @@ export function command<const O extends Options = Record<never, Option>>(definit
     operands,
     options,
     async call(args, { json }) {
-      const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options: configOf(options) });
+      const { values, positionals } = parsed(name, args, options);
       const found = positionals.slice(name.split(' ').length);
       const needed = operands.filter((operand) => operand.startsWith('<'));
       if (found.length < needed.length) throw new UsageError(`${needed[found.length]} is missing: ${usageOf({ name, operands, options })}`);
@@ -69,6 +69,18 @@ export function command<const O extends Options = Record<never, Option>>(definit
       return run({ operands: found, given: values as Given<O>, json });
     },
   };
+}
+
+/** What Node's parser has to say of an unknown option is about operands that look like one. */
+function parsed(name: string, args: readonly string[], options: Options) {
+  try {
+    return parseArgs({ args: [...args], allowPositionals: true, options: configOf(options) });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const [, option] = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? (/'(-[^']*)'/.exec(message) ?? []) : [];
+    if (option === undefined) throw error;
+    throw new UsageError(`there is no option ${option} here; tandem ${name} --help lists those that there are`);
+  }
 }
 
 /** How a command is called, in a line. */
