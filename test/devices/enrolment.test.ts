@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
 import { PHONE_AGENT } from '../support/http-browser.ts';
-import { linkOf, startDevices, statusUrlOf } from './harness.ts';
-import type { DevicesHarness } from './harness.ts';
-
-const MINUTE = 60_000;
+import { enrolling, MINUTE } from './enrolling.ts';
+import { statusUrlOf, type DevicesHarness } from './harness.ts';
 
 onEachDatabase('enrolling a phone', (database) => {
   let t: DevicesHarness;
-  before(async () => {
-    t = await startDevices(database);
+  const { someone } = enrolling(database, (given) => {
+    t = given;
   });
-  after(() => t.close());
-
-  /** An account of its own for each test, so that none sees another's phones. */
-  let count = 0;
-  const someone = () => `person-${(count += 1)}`;
 
   it('takes a phone from QR to confirm code, and says how far it is', async () => {
     const [account, phone] = [someone(), t.phone()];
@@ -48,13 +41,14 @@ onEachDatabase('enrolling a phone', (database) => {
   });
 
   it('names the account before anything is enrolled, and keeps neither ticket nor code in the clear', async () => {
-    const { link } = await t.start(t.browser(someone()));
+    const account = someone();
+    const { link } = await t.start(t.browser(account));
     const ticket = link.split('/e/1.')[1]!;
     const phone = t.phone();
     const offer = await phone.post('/phone/enrolment/offer', JSON.stringify({ ticket }), 'application/json');
     assert.equal(offer.status, 200);
     assert.equal(offer.json['issuer'], t.issuer);
-    assert.deepEqual(offer.json['account'], { label: `person-${count}@example.com` });
+    assert.deepEqual(offer.json['account'], { label: `${account}@example.com` });
     const { confirmCode } = await phone.enrol(link);
     const dump = JSON.stringify([await t.db.knex('tandem_enrolments').select(), await t.db.knex('tandem_devices').select()]);
     assert.ok(!dump.includes(ticket));
@@ -186,158 +180,6 @@ onEachDatabase('enrolling a phone', (database) => {
     assert.match(early.text, /Scan the code first/);
     const { confirmCode } = await t.phone().enrol(link);
     assert.match((await browser.submit(early, 'Connect this phone', { code: confirmCode })).text, /is connected/);
-  });
-
-  it('wants a sign-in no older than five minutes', async () => {
-    const account = someone();
-    const stale = t.browser(account, { age: 301 });
-    const page = await stale.get(`${t.issuer}/account/devices/add`, { follow: false });
-    assert.equal(page.status, 303);
-    assert.match(page.headers.location ?? '', /\/sign-in/);
-
-    const browser = t.browser(account, { age: 290 });
-    const open = await browser.get(`${t.issuer}/account/devices/add`);
-    t.advance(20_000);
-    const refused = await browser.submit(open, 'Show the code', {}, { follow: false });
-    assert.equal(refused.status, 303);
-    assert.equal(refused.headers.location, `${t.issuer}/account/devices/add`);
-    const anonymous = await t.browser('').get(`${t.issuer}/account/devices/add`, { follow: false });
-    assert.equal(anonymous.status, 303);
-  });
-
-  it('wants what the phones of the account can prove before another is added', async () => {
-    const account = someone();
-    await t.enrolled({ by: t.browser(account) });
-    const add = async (acr: string) => await t.browser(account, { acr }).get(`${t.issuer}/account/devices/add?proof=ask`, { follow: false });
-    assert.match((await add('urn:tandem:acr:1')).headers.location ?? '', /acr=urn:tandem:acr:1:qr/);
-    for (const acr of ['urn:tandem:acr:1:qr', 'urn:tandem:acr:2', 'urn:tandem:acr:2:qr']) assert.equal((await add(acr)).status, 200);
-
-    // A page opened before the first phone came does not help.
-    const other = someone();
-    const early = t.browser(other);
-    const open = await early.get(`${t.issuer}/account/devices/add`);
-    await t.enrolled({ by: t.browser(other), userVerifying: true });
-    assert.equal((await early.submit(open, 'Show the code', {}, { follow: false })).status, 303);
-
-    t.advance(24 * 60 * MINUTE + 1);
-    const weak = await t.browser(other, { acr: 'urn:tandem:acr:1:qr' }).get(`${t.issuer}/account/devices/add?proof=ask`, { follow: false });
-    assert.equal(weak.headers.location, `${t.issuer}/sign-in?acr=urn:tandem:acr:2`);
-    const asked = await t.browser(other).get(`${t.issuer}/account/devices/add`);
-    assert.match(asked.text, /Confirm with a phone that you have/);
-    assert.equal((await t.browser(other, { acr: 'urn:tandem:acr:2:qr' }).get(`${t.issuer}/account/devices/add`)).status, 200);
-  });
-
-  it('takes one phone on the word of a password, however many are enrolled and confirmed at once', async () => {
-    const account = someone();
-    const pages = await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        const browser = t.browser(account);
-        const add = await browser.get(`${t.issuer}/account/devices/add`);
-        return { browser, add };
-      }),
-    );
-    const shown = await Promise.all(pages.map(async ({ browser, add }) => ({ browser, page: await browser.submit(add, 'Show the code') })));
-    const enrolled = await Promise.allSettled(shown.map(async ({ page }) => (await t.phone().enrol(linkOf(page))).confirmCode));
-    await Promise.all(
-      enrolled.map(async (each, index) => {
-        if (each.status === 'rejected') return;
-        const { browser, page } = shown[index]!;
-        const answer = await browser.submit(page, 'Connect this phone', { code: each.value });
-        assert.ok(answer.status < 500, answer.text);
-      }),
-    );
-    assert.equal((await t.service.list(account)).length, 1);
-  });
-
-  it('counts a first phone, and one vouched for by a password, as level 1 for 24 hours', async () => {
-    const account = someone();
-    await t.enrolled({ by: t.browser(account), userVerifying: true });
-    const [first] = await t.service.list(account);
-    assert.equal(first?.levelCap, 1);
-    await t.enrolled({ by: t.browser(account, { acr: 'urn:tandem:acr:1:qr' }) });
-    await t.enrolled({ by: t.browser(account, { acr: 'urn:tandem:acr:2' }) });
-    assert.deepEqual((await t.service.list(account)).map(({ levelCap }) => levelCap), [1, 1, 2]);
-    t.advance(24 * 60 * MINUTE + 1);
-    assert.deepEqual((await t.service.list(account)).map(({ levelCap }) => levelCap), [2, 2, 2]);
-
-    const other = someone();
-    await t.enrolled({ by: t.browser(other), userVerifying: true });
-    await t.db.transaction((tx) => t.service.liftCap(other, tx));
-    assert.equal((await t.service.list(other))[0]?.levelCap, 2);
-  });
-
-  it('gives an account no more than twenty tickets an hour', async () => {
-    const browser = t.browser(someone());
-    for (let index = 0; index < 20; index += 1) await t.start(browser);
-    const page = await browser.get(`${t.issuer}/account/devices/add`);
-    const refused = await browser.submit(page, 'Show the code');
-    assert.equal(refused.status, 429);
-    assert.ok(Number(refused.headers['retry-after']) > 0);
-    assert.ok(await t.start(t.browser(someone())));
-  });
-
-  it('refuses a key that is a device already', async () => {
-    const browser = t.browser(someone());
-    const phone = await t.enrolled({ by: browser });
-    const { link } = await t.start(t.browser(someone()));
-    const second = t.phone();
-    const { handle, publicJwk, kid, algorithm } = phone.account.key;
-    second.tamper = {
-      only: 'enrol+jwt',
-      key: { handle, publicJwk, kid, algorithm },
-      header: (header) => ({ ...header, kid, jwk: publicJwk }),
-      claims: (claims) => ({ ...claims, iss: kid }),
-    };
-    await assert.rejects(second.enrol(link), { code: 'conflict' });
-    second.tamper = {};
-    assert.ok(await second.enrol(link), 'the ticket is not used up by it');
-  });
-
-  describe('by WebAuthn', () => {
-    it('holds a user-verifying key where the authenticator proves it', async () => {
-      const account = someone();
-      const phone = await t.enrolled({ by: t.browser(account), userVerifying: true });
-      assert.equal((await phone.status()).userVerifying, true);
-      assert.equal((await t.service.list(account))[0]?.userVerifying, true);
-    });
-
-    it('claims presence alone where the user was not verified', async () => {
-      const account = someone();
-      const phone = t.phone({ userVerifying: true });
-      phone.authenticator.tamper = { userVerified: false };
-      const browser = t.browser(account);
-      const { page, link } = await t.start(browser);
-      const { confirmCode } = await phone.enrol(link);
-      await browser.submit(page, 'Connect this phone', { code: confirmCode });
-      assert.equal((await t.service.list(account))[0]?.userVerifying, false);
-    });
-
-    for (const [what, tamper] of Object.entries({
-      'another origin': { origin: 'https://evil.example' },
-      'another rpId': { rpId: 'evil.example' },
-      'another challenge': { challenge: 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' },
-      'an assertion': { type: 'webauthn.get' },
-      'a frame of another site': { crossOrigin: true },
-      'nobody present': { userPresent: false },
-    })) {
-      it(`refuses a credential made for ${what}`, async () => {
-        const phone = t.phone({ userVerifying: true });
-        phone.authenticator.tamper = tamper;
-        const { link } = await t.start(t.browser(someone()));
-        await assert.rejects(phone.enrol(link), { code: 'invalid_signature' });
-      });
-    }
-
-    it('asks for a discoverable credential whose user is verified, at the host of the app', async () => {
-      const { link } = await t.start(t.browser(someone()));
-      const offer = await t.phone().post('/phone/enrolment/offer', JSON.stringify({ ticket: link.split('/e/1.')[1] }), 'application/json');
-      const { rp, authenticatorSelection, user } = offer.json['webauthn'] as Record<string, Record<string, unknown>>;
-      assert.equal(rp?.['id'], '127.0.0.1');
-      assert.equal(authenticatorSelection?.['userVerification'], 'required');
-      assert.equal(authenticatorSelection?.['residentKey'], 'required');
-      assert.equal(user?.['name'], `person-${count}@example.com`);
-      assert.ok(!Buffer.from(String(user?.['id']), 'base64url').toString().includes('person'), 'the handle says nothing of the person');
-    });
   });
 
   describe('the link in the QR', () => {
