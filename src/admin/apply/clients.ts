@@ -36,14 +36,28 @@ async function planClient({ client_id: id, managed_keys: given, ...metadata }: W
   }
   const hosted = known.keys.map(({ kid }) => kid);
   const missing = [...keys].filter(([kid]) => !hosted.includes(kid));
+  // A pair that was made here is in no document.
+  const surplus = given === undefined ? [] : known.keys.filter(({ kid, generated }) => !generated && !keys.has(kid)).map(({ kid }) => kid);
+  const kept = hosted.filter((kid) => !surplus.includes(kid));
+  const members = differences(known.metadata, metadata);
   const changes = {
-    ...differences(known.metadata, metadata),
-    ...(missing.length > 0 && { managed_keys: { before: hosted, after: [...hosted, ...missing.map(([kid]) => kid)] } }),
+    ...members,
+    ...(missing.length + surplus.length > 0 && { managed_keys: { before: hosted, after: [...kept, ...missing.map(([kid]) => kid)] } }),
   };
-  return updateOf('client', id, changes, async () => {
+  const add = async () => {
     for (const [, key] of missing) await clients.addKey(id, key as never, actor);
-    const members = Object.keys(differences(known.metadata, metadata));
-    if (members.length > 0) await clients.update(id, Object.fromEntries(members.map((name) => [name, (metadata as Metadata)[name] ?? null])), actor);
+  };
+  const update = async () => {
+    const names = Object.keys(members);
+    if (names.length > 0) await clients.update(id, Object.fromEntries(names.map((name) => [name, (metadata as Metadata)[name] ?? null])), actor);
+  };
+  const remove = async () => {
+    for (const kid of surplus) await clients.removeKey(id, kid, actor);
+  };
+  // Keys are here or elsewhere; where they stay here, there is no moment without any.
+  const moves = 'jwks' in members || 'jwks_uri' in members;
+  return updateOf('client', id, changes, async () => {
+    for (const step of moves ? [remove, update, add] : [add, update, remove]) await step();
   }, check);
 }
 

@@ -15,7 +15,7 @@ export interface ApplyScope {
 export interface ApplyDocument {
   /** A member that is left out stays as it is; scopes that are left out stay, unless it is pruned. */
   readonly resource_servers?: readonly (Omit<NewResourceServer, 'scopes'> & { readonly scopes?: readonly ApplyScope[] | undefined })[];
-  /** Metadata with `client_id`, a member that is left out being taken away; `managed_keys` are public JWKs to be hosted. */
+  /** Metadata with `client_id`, a member that is left out being taken away; `managed_keys` are the public JWKs that are hosted, beside pairs that were made here. */
   readonly clients?: readonly Metadata[];
 }
 
