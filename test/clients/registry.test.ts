@@ -107,6 +107,16 @@ onEachDatabase('the registry of clients', (database) => {
     assert.deepEqual((await tandem.knex('tandem_client_grants').where({ client_id: clientId })).length, 0);
   });
 
+  it('knows who holds a scope after each change', async () => {
+    const holders = async () => (await tandem.t.admin!.resources.usedBy(API, 'write', { limit: 200 })).clients;
+    const { client: { clientId } } = await registry().create(SERVICE, HOST);
+    assert.equal((await holders()).includes(clientId), false);
+    await registry().update(clientId, { tandem_resources: { [API]: ['read', 'write'] } }, HOST);
+    assert.equal((await holders()).includes(clientId), true);
+    await registry().update(clientId, { tandem_resources: { [API]: ['read'] } }, HOST);
+    assert.equal((await holders()).includes(clientId), false);
+  });
+
   it('knows who holds a scope, and refuses one that there is not', async () => {
     const { client: { clientId } } = await registry().create({ ...SERVICE, client_id: 'writer', tandem_resources: { [API]: ['write'] } }, HOST);
     const { clients, count } = await registry().usedBy(API, 'write');
