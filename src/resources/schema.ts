@@ -57,7 +57,7 @@ const settings = {
   audience: absoluteUri.describe('The `aud` of its tokens; its identifier unless told otherwise'),
   format: z.enum(['opaque', 'jwt']).describe('`opaque` can be revoked and introspected at once; `jwt` (RFC 9068) is for servers that cannot ask'),
   algorithm: z.enum(ALGORITHMS).describe('What signs its JWTs'),
-  ttl: z.int().min(LIFE.shortest).max(LIFE.longest.opaque).describe('Life of its tokens, in seconds; of JWTs at most 3600'),
+  ttl: z.int().min(LIFE.shortest, `tokens last ${LIFE.shortest} seconds at least`).max(LIFE.longest.opaque, `tokens last ${LIFE.longest.opaque} seconds at most`).describe('Life of its tokens, in seconds; of JWTs at most 3600'),
 };
 
 /** What of a resource server may change. */

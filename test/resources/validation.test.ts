@@ -56,6 +56,7 @@ onEachDatabase('what a resource server may be', (database) => {
 
   it('has tokens that last a minute to a day, JWTs an hour', async () => {
     for (const ttl of [59, 0, -1, 86_401, 90.5, '300', Infinity]) await refuses({ identifier: ORDERS, ttl }, 'ttl');
+    await assert.rejects(create({ identifier: ORDERS, ttl: 59 }), /^AppError: ttl: tokens last 60 seconds at least$/);
     await refuses({ identifier: ORDERS, format: 'jwt', ttl: 3_601 }, 'ttl');
     await create({ identifier: ORDERS, ttl: 86_400 });
     await assert.rejects(tandem.resources.update(ORDERS, { format: 'jwt' }, HOST), failsWith('invalid_request', { field: 'ttl' }));
