@@ -59,7 +59,7 @@ export function createResources(context: Pick<Context, 'issuer' | 'db' | 'clock'
     await db.transaction(async (tx) => {
       await store.change(tx);
       const { row, server } = await find(idOrIdentifier, tx);
-      if (!row) throw new AppError('conflict', `this resource server is of ${server.origin === 'built-in' ? 'Tandem itself' : 'the configuration'}: it is not changed here`);
+      if (!row) throw notChanged(server);
       await work(row, server, tx);
       tx.afterCommit(() => snapshot.forget());
     });
@@ -134,6 +134,18 @@ export function createResources(context: Pick<Context, 'issuer' | 'db' | 'clock'
       return changed(idOrIdentifier);
     },
 
+    async check({ identifier, ...wanted }) {
+      const given = Object.fromEntries(Object.entries(read(resourceServerChangesSchema, wanted)).filter(([, value]) => value !== undefined));
+      const others = await list();
+      const known = others.find(({ server }) => server.identifier === identifier);
+      if (known && !known.row) throw notChanged(known.server);
+      if (!known) assertNotOurs(identifier, issuer, 'identifier');
+      const before = known?.row ?? { id: '', format: 'opaque' as const, audience: undefined, algorithm: undefined, ttl: undefined };
+      const next = { ...before, ...given, identifier };
+      assertSettings(next);
+      assertAudienceFree(next, others);
+    },
+
     async remove(idOrIdentifier, actor) {
       await change(idOrIdentifier, async ({ id, identifier }, server, tx) => {
         await assertUnused(identifier, undefined, tx);
@@ -203,3 +215,5 @@ function asResource({ audience, format, algorithm, ttl, scopes }: ResourceServer
 }
 
 const byName = (scopes: readonly Scope[]) => [...scopes].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+const notChanged = ({ origin }: ResourceServer) => new AppError('conflict', `this resource server is of ${origin === 'built-in' ? 'Tandem itself' : 'the configuration'}: it is not changed here`);

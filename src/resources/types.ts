@@ -83,6 +83,12 @@ export interface ResourceRegistry extends ResourceServers {
   create(input: NewResourceServer, actor: Actor): Promise<ResourceServer>;
   /** @throws AppError `not_found`, `invalid_request`, `conflict` for one that is not the registry's */
   update(idOrIdentifier: string, changes: ResourceServerChanges, actor: Actor): Promise<ResourceServer>;
+  /**
+   * Finds out whether a resource server, there or not, could be so; what it says nothing of stays as it is.
+   *
+   * @throws AppError as {@link ResourceRegistry.create} and {@link ResourceRegistry.update}
+   */
+  check(wanted: Pick<NewResourceServer, 'identifier'> & ResourceServerChanges): Promise<void>;
   /** @throws AppError `not_found`, `conflict` where clients hold its scopes, with `extra.clients` (how many), or where it is not the registry's */
   remove(idOrIdentifier: string, actor: Actor): Promise<void>;
   /** Adds the scope, or changes it. @throws AppError as {@link ResourceRegistry.update} */

@@ -20,7 +20,7 @@ export async function planResources(wanted: readonly Wanted[], resources: Resour
 function planCreation({ scopes = [], ...wanted }: Wanted, resources: ResourceRegistry, actor: Actor): Planned[] {
   const { identifier } = wanted;
   return [
-    { step: { action: 'create', kind: 'resource_server', id: identifier }, carryOut: async () => void (await resources.create({ ...wanted, scopes: scopes.map(scopeOf) }, actor)) },
+    { step: { action: 'create', kind: 'resource_server', id: identifier }, carryOut: async () => void (await resources.create({ ...wanted, scopes: scopes.map(scopeOf) }, actor)), check: () => resources.check(wanted) },
     // They come with it.
     ...scopes.map(({ name }): Planned => ({ step: { action: 'create', kind: 'scope', id: scopeId(identifier, name) } })),
   ];
@@ -32,7 +32,7 @@ function planChanges(server: ResourceServer, wanted: Wanted, resources: Resource
   const [before, after] = [server, wanted].map((each) => Object.fromEntries(named.map((member) => [member, each[member]])));
   const known = new Map(server.scopes.map((scope) => [scope.name, scope]));
   return [
-    updateOf('resource_server', identifier, differences(before!, after!), () => resources.update(identifier, after!, actor)),
+    updateOf('resource_server', identifier, differences(before!, after!), () => resources.update(identifier, after!, actor), () => resources.check({ identifier, ...after })),
     ...(wanted.scopes ?? []).map(scopeOf).map((scope) => planScope(identifier, known.get(scope.name), scope, resources, actor)),
   ];
 }
