@@ -24,14 +24,18 @@ export function commandLine(url: string, more: Readonly<Record<string, string>> 
   const env = { DATABASE_URL: url, ENCRYPTION_KEY: newEncryptionKey(), LOG_LEVEL: 'error', ...more };
 
   async function answer(args: readonly string[], json: boolean) {
-    const before = { ...process.env };
+    const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
     Object.assign(process.env, env);
     try {
       const { command } = findCommand(commands, args);
       if (!command) throw new Error(`there is no command ${args.join(' ')}`);
       return (await command.call(args, { json }))!;
     } finally {
-      process.env = before;
+      // One by one: an object in the place of `process.env` is not what the system is asked for.
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
     }
   }
 
