@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { API } from '../support/tandem.ts';
 import { onEachDatabase } from '../support/databases.ts';
-import { startWithAdmin, type AdminTandem } from './harness.ts';
+import { withAdmin, type AdminTandem } from './harness.ts';
 
 const BACKEND = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] };
 
 onEachDatabase('clients by the admin API', (database) => {
   let tandem: AdminTandem;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(() => tandem.close());
+  withAdmin(database, (started) => void (tandem = started));
 
   const call: AdminTandem['call'] = (...given) => tandem.call(...given);
   const make = async (metadata: object = {}) => {

@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { signedInBrowser } from '../oidc/helpers.ts';
 import { onEachDatabase } from '../support/databases.ts';
-import { addPhone, startWithAdmin, type AdminTandem } from './harness.ts';
+import { addPhone, withAdmin, type AdminTandem } from './harness.ts';
 
 onEachDatabase('accounts, phones, keys and the audit log by the admin API', (database) => {
   let tandem: AdminTandem;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(() => tandem.close());
+  withAdmin(database, (started) => void (tandem = started));
 
   const call: AdminTandem['call'] = (...given) => tandem.call(...given);
   const accounts = '/api/admin/accounts';

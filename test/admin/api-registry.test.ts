@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
 import { API } from '../support/tandem.ts';
-import { startWithAdmin, type AdminTandem } from './harness.ts';
+import { withAdmin, type AdminTandem } from './harness.ts';
 
 const NOTES = 'https://notes.example.com';
 const BACKEND = { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] };
 
 onEachDatabase('resource servers and registration tokens by the admin API', (database) => {
   let tandem: AdminTandem;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(() => tandem.close());
+  withAdmin(database, (started) => void (tandem = started));
 
   const call: AdminTandem['call'] = (...given) => tandem.call(...given);
   const path = '/api/admin/resource-servers';

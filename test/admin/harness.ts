@@ -44,6 +44,14 @@ export function apiClients(issuer: string, scopes: Readonly<Record<string, reado
   }));
 }
 
+/** Starts one for the tests of a block, each of which must leave no error in the log. */
+export function withAdmin(database: Pick<TestDatabase, 'open'>, ready: (tandem: AdminTandem) => void): void {
+  let tandem: AdminTandem;
+  before(async () => ready((tandem = await startWithAdmin(database))));
+  afterEach(() => assert.deepEqual(tandem.errors, []));
+  after(() => tandem.close());
+}
+
 /** A provider with a registry, the client `root` that may do all that is in the admin API, and others with what `more` gives them. */
 export async function startWithAdmin(
   database: Pick<TestDatabase, 'open'>,

@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
 import { onEachDatabase } from '../support/databases.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
-import { COMMAND_LINE, NOTES, startWithAdmin, textOfId, type AdminTandem } from './pages-harness.ts';
+import { COMMAND_LINE, NOTES, textOfId, withAdmin, type AdminTandem } from './pages-harness.ts';
 
 const CALLBACK = 'https://shop.example/callback';
 
 onEachDatabase('the admin pages of clients', (database) => {
   let tandem: AdminTandem;
   let browser: HttpBrowser;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-    browser = await tandem.signedIn();
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(async () => {
-    browser.close();
-    await tandem.close();
-  });
+  withAdmin(database, (started) => void ({ tandem, browser } = started));
 
   const at = (path: string) => browser.get(tandem.url(path));
   const registry = () => tandem.t.admin!.clients;

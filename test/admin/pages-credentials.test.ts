@@ -8,7 +8,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { onEachDatabase } from '../support/databases.ts';
 import { decodeHtml } from '../support/html.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
-import { COMMAND_LINE, NOTES, startWithAdmin, textOfId, type AdminTandem } from './pages-harness.ts';
+import { COMMAND_LINE, NOTES, startWithAdmin, textOfId, withAdmin, type AdminTandem } from './pages-harness.ts';
 
 const DAY = 86_400_000;
 const grants = { tandem_resources: { [NOTES]: ['notes:read'] } };
@@ -17,15 +17,7 @@ const MACHINE = { redirect_uris: [], response_types: [], grant_types: ['client_c
 onEachDatabase('the admin pages of secrets and keys', (database) => {
   let tandem: AdminTandem;
   let browser: HttpBrowser;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-    browser = await tandem.signedIn();
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(async () => {
-    browser.close();
-    await tandem.close();
-  });
+  withAdmin(database, (started) => void ({ tandem, browser } = started));
 
   const at = (path: string) => browser.get(tandem.url(path));
   const registry = () => tandem.t.admin!.clients;

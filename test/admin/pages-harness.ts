@@ -54,6 +54,22 @@ export async function startWithAdmin(database: Pick<TestDatabase, 'open'>, optio
   };
 }
 
+/** Starts one for the tests of a block, each of which must leave no error in the log; `ready` is given it, with its administrator's browser. */
+export function withAdmin(database: Pick<TestDatabase, 'open'>, ready: (started: { tandem: AdminTandem; browser: HttpBrowser }) => void): void {
+  let tandem: AdminTandem;
+  let browser: HttpBrowser;
+  before(async () => {
+    tandem = await startWithAdmin(database);
+    browser = await tandem.signedIn();
+    ready({ tandem, browser });
+  });
+  afterEach(() => assert.deepEqual(tandem.errors, []));
+  after(async () => {
+    browser.close();
+    await tandem.close();
+  });
+}
+
 /** Signs in on the way to an admin page. */
 export async function openAdmin(browser: HttpBrowser, tandem: Pick<TotpTandem, 'url'>, { app, ...person }: Administrator, path = '/admin'): Promise<Page> {
   const page = await typePassword(browser, await browser.get(tandem.url(path)), person);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { accounts, admin, totp } from '../../src/index.ts';
 import { onEachDatabase } from '../support/databases.ts';
 import type { HttpBrowser, Page } from '../support/http-browser.ts';
-import { COMMAND_LINE, NOTES, startWithAdmin, textOfId, type AdminTandem } from './pages-harness.ts';
+import { COMMAND_LINE, NOTES, startWithAdmin, textOfId, withAdmin, type AdminTandem } from './pages-harness.ts';
 
 const LIST = '/admin/resource-servers';
 const TOKENS = '/admin/registration-tokens';
@@ -10,15 +10,7 @@ const TOKENS = '/admin/registration-tokens';
 onEachDatabase('the admin pages of resource servers and registration tokens', (database) => {
   let tandem: AdminTandem;
   let browser: HttpBrowser;
-  before(async () => {
-    tandem = await startWithAdmin(database);
-    browser = await tandem.signedIn();
-  });
-  afterEach(() => assert.deepEqual(tandem.errors, []));
-  after(async () => {
-    browser.close();
-    await tandem.close();
-  });
+  withAdmin(database, (started) => void ({ tandem, browser } = started));
 
   const at = (path: string) => browser.get(tandem.url(path));
   const resources = () => tandem.t.admin!.resources;
